@@ -1,0 +1,3 @@
+//! The heart.
+pub mod outcome;
+pub mod phase;

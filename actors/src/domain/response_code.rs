@@ -1,0 +1,113 @@
+//! Why a payment was refused, and the ISO 8583 DE 39 code that says so at a terminal.
+//!
+//! `Refusal` is a business answer, final and journaled. The mapping to DE 39 (1987) lives here and
+//! nowhere else; the published table in `docs/refusals.md` is printed from it.
+use serde::{Deserialize, Serialize};
+
+/// Why a payment ended without money moving, or with the money moved back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The merchant is closed.
+    MerchantClosed,
+    /// The amount is above what this merchant may ask at once.
+    AboveLimit,
+    /// The merchant does not take this currency, or no platform does.
+    NoRoute,
+    /// No phone came to the terminal in time.
+    NoPhone,
+    /// The payer did not answer in time.
+    NotConfirmed,
+    /// The payer said no.
+    DeclinedByPayer,
+    /// The platform gave no permit.
+    NotPermitted,
+    /// The platform could not be reached; nothing was asked of it.
+    PlatformUnreachable,
+    /// The platform was asked and did not answer in time.
+    PlatformSilent,
+    /// The payer did not pay in time.
+    NotPaidInTime,
+    /// Account or password were wrong, for as often as the payer could try.
+    WrongCredentials,
+    /// The account does not hold the amount.
+    InsufficientFunds,
+    /// The account is blocked.
+    AccountBlocked,
+    /// The terminal took the payment back.
+    ReversedByTerminal,
+    /// The payment's own records could not be worked with; it was undone.
+    Fault,
+}
+
+impl Refusal {
+    /// Every refusal, in the order of the published table.
+    pub const ALL: [Self; 15] = [
+        Self::MerchantClosed,
+        Self::AboveLimit,
+        Self::NoRoute,
+        Self::NoPhone,
+        Self::NotConfirmed,
+        Self::DeclinedByPayer,
+        Self::NotPermitted,
+        Self::PlatformUnreachable,
+        Self::PlatformSilent,
+        Self::NotPaidInTime,
+        Self::WrongCredentials,
+        Self::InsufficientFunds,
+        Self::AccountBlocked,
+        Self::ReversedByTerminal,
+        Self::Fault,
+    ];
+
+    /// The DE 39 code (ISO 8583:1987, clause on response codes).
+    pub const fn response_code(self) -> ResponseCode {
+        ResponseCode(match self {
+            Self::MerchantClosed => "03",
+            Self::AboveLimit => "61",
+            Self::NoRoute => "92",
+            Self::NoPhone | Self::NotConfirmed | Self::NotPaidInTime | Self::ReversedByTerminal => "68",
+            Self::DeclinedByPayer | Self::NotPermitted => "05",
+            Self::PlatformUnreachable | Self::PlatformSilent => "91",
+            Self::WrongCredentials => "55",
+            Self::InsufficientFunds => "51",
+            Self::AccountBlocked => "62",
+            Self::Fault => "96",
+        })
+    }
+
+    /// One sentence for the person at the till or the phone.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::MerchantClosed => "The merchant is closed.",
+            Self::AboveLimit => "The amount is above the merchant's limit.",
+            Self::NoRoute => "The merchant cannot be paid in this currency.",
+            Self::NoPhone => "No phone came to the terminal in time.",
+            Self::NotConfirmed => "The payer did not answer in time.",
+            Self::DeclinedByPayer => "The payer declined.",
+            Self::NotPermitted => "The payment platform gave no permit.",
+            Self::PlatformUnreachable => "The payment platform cannot be reached.",
+            Self::PlatformSilent => "The payment platform did not answer in time.",
+            Self::NotPaidInTime => "The payer did not pay in time.",
+            Self::WrongCredentials => "The account or the password was wrong too often.",
+            Self::InsufficientFunds => "The account does not hold the amount.",
+            Self::AccountBlocked => "The account is blocked.",
+            Self::ReversedByTerminal => "The terminal took the payment back.",
+            Self::Fault => "The switch could not finish the payment; it was undone.",
+        }
+    }
+}
+
+/// A DE 39 response code: two characters from the closed set this switch uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ResponseCode(&'static str);
+
+impl ResponseCode {
+    /// Approved.
+    pub const APPROVED: Self = Self("00");
+
+    /// The two characters.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}

@@ -1,0 +1,14 @@
+//! The world as the domain and the actors ask for it: time, dice, disk, journal, platforms, bindings, codes.
+//!
+//! An adapter implements a port; the actors see only the trait, so that one process can run the whole
+//! switch over a simulated world. Where money is concerned a port answers with a closed outcome
+//! instead of an error. `contract` holds one suite per port that every implementor must pass.
+pub mod clock;
+pub mod disk;
+pub mod platform;
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// What an asynchronous port answers with.
+pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
