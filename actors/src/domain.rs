@@ -5,9 +5,13 @@
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 #![warn(missing_docs)]
 
+pub mod backoff;
+pub mod binding;
 pub mod identity;
+pub mod journal;
 pub mod money;
 pub mod order;
+pub mod outbox;
 pub mod payment;
 pub mod response_code;
 pub mod time;

@@ -3,8 +3,10 @@
 //! An adapter implements a port; the actors see only the trait, so that one process can run the whole
 //! switch over a simulated world. Where money is concerned a port answers with a closed outcome
 //! instead of an error. `contract` holds one suite per port that every implementor must pass.
+pub mod binding_store;
 pub mod clock;
 pub mod disk;
+pub mod journal;
 pub mod platform;
 
 use std::future::Future;

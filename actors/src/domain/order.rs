@@ -71,6 +71,8 @@ pub struct Admission {
 pub struct Terms {
     /// How long a payer may think before confirming.
     pub confirm_within: Duration,
+    /// How long a platform may take for one answer.
+    pub platform_within: Duration,
     /// How many permits are asked for at most, the first included.
     pub attempts_max: u8,
     /// How long an unknown outcome rests before the first inquiry, and between inquiries.

@@ -18,19 +18,19 @@ pub enum Phase {
     /// The payer said yes; the platform was asked for its permit.
     AwaitPermit(Box<Deal>, Consent, Attempt, Asked),
     /// The payer holds the platform's interface and has yet to pay.
-    AwaitPayment(Box<Deal>, Consent, Attempt, Interface),
+    AwaitPayment(Box<Deal>, Consent, Attempt, Box<Interface>),
     /// The payer's sealed credential went to the platform; its word is outstanding.
-    AwaitOutcome(Box<Deal>, Consent, Attempt),
+    AwaitOutcome(Box<Deal>, Consent, Attempt, Box<Interface>),
     /// The platform may or may not have taken the money.
-    InDoubt(Box<Deal>, Consent, Attempt, Inquiries),
+    InDoubt(Box<Deal>, Consent, Attempt, Box<Interface>, Inquiries),
     /// The money moved and the terminal may be told so. Refunds happen here.
     Paid(Box<Deal>, Consent, Receipt, Vec<Refund>),
     /// Whatever the platform did is being undone; the terminal's answer is already no.
     Reversing(Box<Deal>, Consent, Undo),
     /// The platform acknowledged that nothing is left of it.
     Reversed(Box<Deal>, Consent, Refusal),
-    /// Refused before the platform could move anything.
-    Declined(Box<Order>, Refusal),
+    /// Refused while no platform held anything of it. Once a permit was given, the ways out are paid and reversed.
+    Declined(Box<Order>, Option<Claim>, Refusal),
     /// The terminal took it back before the switch had ever seen it: the order will be refused when it comes.
     ReversedUnseen,
 }
@@ -201,7 +201,7 @@ impl Phase {
     /// The order, wherever one was seen.
     pub fn order(&self) -> Option<&Order> {
         match self {
-            Self::AwaitMerchant(order) | Self::Declined(order, _) => Some(order),
+            Self::AwaitMerchant(order) | Self::Declined(order, ..) => Some(order),
             other => other.deal().map(|deal| &deal.order),
         }
     }
@@ -224,6 +224,7 @@ impl Phase {
     pub const fn claim(&self) -> Option<Claim> {
         match self {
             Self::AwaitConfirmation(_, claim, _) => Some(*claim),
+            Self::Declined(_, claim, _) => *claim,
             other => match other.consent() {
                 Some(consent) => Some(consent.claim),
                 None => None,

@@ -1,0 +1,67 @@
+//! Where facts become durable, and are found again.
+use super::Answer;
+use crate::domain::identity::{Keeper, PayerId, PaymentId};
+use crate::domain::journal::{Entry, OpenLife, Recorded, Seq, Subject};
+use crate::domain::time::Timestamp;
+
+/// An append-only log of entries with one order. One writer; many who append.
+///
+/// A fault of the disk under it ends the process: an append that was accepted is durable or never answered.
+pub trait Journal: Send + Sync {
+    /// Puts entries that became true at `at` in order, and returns the place of the last. Never waits for the disk.
+    /// The entries of one call stand side by side and become durable together.
+    fn append(&self, at: Timestamp, entries: Vec<Entry>) -> Seq;
+
+    /// Completes once everything up to `seq` is durable.
+    fn durable(&self, seq: Seq) -> Answer<()>;
+
+    /// Whether everything up to `seq` is durable.
+    fn is_durable(&self, seq: Seq) -> bool;
+
+    /// A subject's records in order; empty if there are none. Sees everything appended before the call, and
+    /// returns only what is durable: it waits for the rest.
+    fn life(&self, subject: Subject) -> Answer<Result<Vec<Recorded>, JournalFault>>;
+
+    /// The open payments that `keeper` keeps, as of now; waits like [`Self::life`].
+    fn kept_by(&self, keeper: Keeper) -> Answer<Vec<OpenLife>>;
+
+    /// The open payments that `payer` takes part in; waits like [`Self::life`].
+    fn involving(&self, payer: PayerId) -> Answer<Vec<OpenLife>>;
+
+    /// All open payments that owe something to a platform or from it; waits like [`Self::life`].
+    fn indebted(&self) -> Answer<Vec<OpenLife>>;
+
+    /// Whether the payment has any record. Cheap: an index in memory; an append of the caller's own that is not yet
+    /// durable may be missing.
+    fn knows(&self, payment: PaymentId) -> bool;
+
+    /// How much can still be appended.
+    fn room(&self) -> Room;
+}
+
+/// How much can still be appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// As much as one likes.
+    Plenty,
+    /// The reserve is touched: finish what was begun, begin nothing.
+    ReserveOnly,
+}
+
+/// A record could not be read back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalFault {
+    /// The bytes are not what was written: restore this segment from a copy.
+    #[error("the journal is damaged in {file} at byte {offset}: {what}; restore that file from a copy")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Where in it.
+        offset: u64,
+        /// What was found.
+        what: &'static str,
+    },
+    /// The disk failed.
+    #[error("the journal cannot be read: {0}")]
+    Disk(String),
+}
