@@ -5,9 +5,11 @@
 //! instead of an error. `contract` holds one suite per port that every implementor must pass.
 pub mod binding_store;
 pub mod clock;
+pub mod code_sender;
 pub mod disk;
 pub mod journal;
 pub mod platform;
+pub mod roster;
 
 use std::future::Future;
 use std::pin::Pin;

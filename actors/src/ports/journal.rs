@@ -22,14 +22,20 @@ pub trait Journal: Send + Sync {
     /// returns only what is durable: it waits for the rest.
     fn life(&self, subject: Subject) -> Answer<Result<Vec<Recorded>, JournalFault>>;
 
+    /// A subject's newest record; waits like [`Self::life`]. What a terminal's binding is rebuilt from.
+    fn latest(&self, subject: Subject) -> Answer<Result<Option<Recorded>, JournalFault>>;
+
     /// The open payments that `keeper` keeps, as of now; waits like [`Self::life`].
     fn kept_by(&self, keeper: Keeper) -> Answer<Vec<OpenLife>>;
 
     /// The open payments that `payer` takes part in; waits like [`Self::life`].
     fn involving(&self, payer: PayerId) -> Answer<Vec<OpenLife>>;
 
-    /// All open payments that owe something to a platform or from it; waits like [`Self::life`].
+    /// All open payments for which a platform still has to undo or give back something; waits like [`Self::life`].
     fn indebted(&self) -> Answer<Vec<OpenLife>>;
+
+    /// The keepers of all open payments, each once: who has to be woken after a start. Waits like [`Self::life`].
+    fn keepers(&self) -> Answer<Vec<Keeper>>;
 
     /// Whether the payment has any record. Cheap: an index in memory; an append of the caller's own that is not yet
     /// durable may be missing.
