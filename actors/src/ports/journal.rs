@@ -37,6 +37,10 @@ pub trait Journal: Send + Sync {
     /// The keepers of all open payments, each once: who has to be woken after a start. Waits like [`Self::life`].
     fn keepers(&self) -> Answer<Vec<Keeper>>;
 
+    /// Who keeps a payment that has records, open or closed; waits like [`Self::life`]. A look at the shelf where the
+    /// payment is open, its first record where it is not.
+    fn keeper_of(&self, payment: PaymentId) -> Answer<Option<Keeper>>;
+
     /// Whether the payment has any record. Cheap: an index in memory; an append of the caller's own that is not yet
     /// durable may be missing.
     fn knows(&self, payment: PaymentId) -> bool;
