@@ -76,6 +76,27 @@ impl Refusal {
         })
     }
 
+    /// The name in answers, metrics and the published table.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::MerchantClosed => "merchant_closed",
+            Self::AboveLimit => "above_limit",
+            Self::NoRoute => "no_route",
+            Self::NoPhone => "no_phone",
+            Self::NotConfirmed => "not_confirmed",
+            Self::DeclinedByPayer => "declined_by_payer",
+            Self::NotPermitted => "not_permitted",
+            Self::PlatformUnreachable => "platform_unreachable",
+            Self::PlatformSilent => "platform_silent",
+            Self::NotPaidInTime => "not_paid_in_time",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::AccountBlocked => "account_blocked",
+            Self::ReversedByTerminal => "reversed_by_terminal",
+            Self::Fault => "fault",
+        }
+    }
+
     /// One sentence for the person at the till or the phone.
     pub const fn sentence(self) -> &'static str {
         match self {

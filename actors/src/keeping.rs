@@ -1,0 +1,616 @@
+//! How an actor keeps payments: steps the machine, writes before it speaks, and does what the machine commands.
+//!
+//! A step's facts go to the journal at once; its effects, and every word about the payment, wait until the disk
+//! has them. Between the two the actor goes on working. It serves whoever keeps payments (a terminal's session
+//! now) and knows neither bindings nor phones. What the commands mean is decided in `domain::payment`.
+use crate::answer::{Fault, Reply};
+use crate::domain::identity::{Keeper, MerchantId, PayerId, PaymentId};
+use crate::domain::journal::{Entry, OpenLife, Recorded, Seq, Subject};
+use crate::domain::order::{Admission, Order};
+use crate::domain::payment::command::{Alarm, Commands, Effect, Fact, Misfit, Verdict};
+use crate::domain::payment::event::Event;
+use crate::domain::payment::outcome::Failure;
+use crate::domain::payment::phase::{Attempt, Deal, Phase};
+use crate::domain::payment::{OutOfPlace, Payment, Stamped};
+use crate::domain::response_code::Refusal;
+use crate::domain::time::{Deadline, Timestamp};
+use crate::merchant::{MerchantAsk, Seat};
+use crate::outbox::OutboxAsk;
+use crate::payer::PayerAsk;
+use crate::payment_tally::PaymentTally;
+use crate::ports::journal::{JournalFault, Room};
+use crate::ports::platform::{PermitAsk, PlatformAsk};
+use crate::report::{Report, Told, Until};
+use crate::resident::{Desk, Resident};
+use crate::world::World;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many closed payments are kept at hand for the terminal's last look at them.
+const CLOSED_MAX: usize = 2;
+/// How many may wait for one payment's word; those beyond are answered with how it stands.
+const WAITERS_MAX: usize = 8;
+/// How many may wait while one closed life is read back; those beyond are turned away.
+const READERS_MAX: usize = 32;
+/// How long to wait before asking again when a keeper is that busy.
+const BUSY_WAIT: Duration = Duration::from_millis(500);
+
+/// What a keeper of payments hears besides its own messages.
+#[derive(Debug)]
+pub enum KeepingAsk {
+    /// Something happened to a payment, or somebody looks at it.
+    Tell(Told),
+    /// The merchant's actor answered.
+    Admitted(PaymentId, Result<(Result<Admission, Refusal>, Option<Seat>), Fault>),
+    /// The disk holds everything up to here.
+    Durable(Seq),
+    /// A closed life was read back.
+    ReadBack(PaymentId, Result<Vec<Recorded>, JournalFault>),
+}
+
+/// The payments an actor keeps.
+pub struct Keeping {
+    owner: Keeper,
+    kept: BTreeMap<PaymentId, Kept>,
+    closed: VecDeque<PaymentId>,
+    draft: Vec<Entry>,
+    drafted: Vec<Release>,
+    unspoken: VecDeque<(Seq, Vec<Release>)>,
+    appended: Seq,
+    watching: bool,
+    reading: BTreeMap<PaymentId, Vec<Told>>,
+    resuming: Vec<(PaymentId, Commands)>,
+}
+
+struct Kept {
+    payment: Payment,
+    began: Timestamp,
+    last_failure: Option<Failure>,
+    seq: Seq,
+    waiters: Vec<Waiter>,
+    untold: Vec<PayerId>,
+    seat: Option<Seat>,
+}
+
+struct Waiter {
+    until: Until,
+    verdict: Verdict,
+    reply: Reply<Option<Report>>,
+}
+
+/// What is held back until the disk has what it rests on.
+enum Release {
+    Effect(PaymentId, Effect),
+    Speak(PaymentId),
+    Do(Box<dyn FnOnce()>),
+}
+
+impl Keeping {
+    /// The open payments of a keeper, rebuilt; what a crash may have cut is resumed by [`Self::resume`].
+    pub fn rebuilt(owner: Keeper, now: Timestamp, lives: Vec<OpenLife>) -> Result<Self, OutOfPlace> {
+        let mut keeping = Self::empty(owner);
+        for life in lives {
+            let id = life.payment.id();
+            if let Some((payment, commands)) = Payment::recover(id, now, &life.facts)? {
+                keeping.kept.insert(id, Kept::rebuilt(payment, now, &life.facts));
+                keeping.resuming.push((id, commands));
+            }
+        }
+        Ok(keeping)
+    }
+
+    const fn empty(owner: Keeper) -> Self {
+        Self {
+            owner,
+            kept: BTreeMap::new(),
+            closed: VecDeque::new(),
+            draft: Vec::new(),
+            drafted: Vec::new(),
+            unspoken: VecDeque::new(),
+            appended: Seq(0),
+            watching: false,
+            reading: BTreeMap::new(),
+            resuming: Vec::new(),
+        }
+    }
+
+    /// Goes on with what was cut; to be called first of all.
+    pub fn resume(&mut self) {
+        for (id, commands) in std::mem::take(&mut self.resuming) {
+            self.draw_up(id, commands);
+        }
+    }
+
+    /// Takes an order in: a new payment, or a repeat of one.
+    pub fn place<R>(
+        &mut self,
+        now: Timestamp,
+        order: Order,
+        until: Until,
+        reply: Reply<Option<Report>>,
+        desk: &Desk<R>,
+    ) where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        let id = order.payment();
+        if self.kept.contains_key(&id) || desk.world().journal.knows(id) {
+            let told =
+                Told { payment: id, event: Some(Event::Repeated(order)), until, reply: Some(reply) };
+            self.tell(now, told, desk);
+        } else if desk.world().journal.room() == Room::ReserveOnly {
+            reply.refuse(Fault::Overloaded { retry_after: BUSY_WAIT });
+        } else {
+            let (payment, commands) = Payment::open(order);
+            self.kept.insert(id, Kept::new(payment, now));
+            self.wait_for(id, until, commands.verdict, reply);
+            self.draw_up(id, commands);
+        }
+    }
+
+    /// Hears what belongs to keeping; returns the payment that may have moved.
+    pub fn hear<R>(&mut self, now: Timestamp, ask: KeepingAsk, desk: &Desk<R>) -> Option<PaymentId>
+    where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        match ask {
+            KeepingAsk::Tell(told) => {
+                let id = told.payment;
+                self.tell(now, told, desk);
+                Some(id)
+            }
+            KeepingAsk::Admitted(id, Ok((answer, seat))) => {
+                if let Some(kept) = self.kept.get_mut(&id) {
+                    kept.seat = seat;
+                }
+                self.step(now, id, Event::MerchantSaid(answer));
+                Some(id)
+            }
+            KeepingAsk::Admitted(id, Err(fault)) => {
+                self.turn_away(id, fault);
+                None
+            }
+            KeepingAsk::Durable(seq) => {
+                self.watching = false;
+                self.release(seq, desk);
+                None
+            }
+            KeepingAsk::ReadBack(id, life) => {
+                self.read_back(now, id, life);
+                Some(id)
+            }
+        }
+    }
+
+    /// Tells a payment that something happened, wherever it is: at hand, on disk, or nowhere.
+    pub fn tell<R>(&mut self, now: Timestamp, told: Told, desk: &Desk<R>)
+    where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        let id = told.payment;
+        if self.kept.contains_key(&id) {
+            self.tell_kept(now, told);
+        } else if let Some(readers) = self.reading.get_mut(&id) {
+            if readers.len() < READERS_MAX {
+                readers.push(told);
+            } else if let Some(reply) = told.reply {
+                reply.refuse(Fault::Overloaded { retry_after: BUSY_WAIT });
+            }
+        } else if desk.world().journal.knows(id) {
+            self.reading.insert(id, vec![told]);
+            let life = desk.world().journal.life(Subject::Payment(id));
+            desk.run(async move { KeepingAsk::ReadBack(id, life.await).into() });
+        } else if let Some(reply) = told.reply {
+            reply.send(None);
+        }
+    }
+
+    /// The terminal takes back what was never seen: it is remembered under its id.
+    pub fn reverse<R>(
+        &mut self,
+        now: Timestamp,
+        id: PaymentId,
+        reply: Reply<Option<Report>>,
+        desk: &Desk<R>,
+    ) where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        if self.kept.contains_key(&id) || desk.world().journal.knows(id) {
+            let told = Told {
+                payment: id,
+                event: Some(Event::ReversalAsked),
+                until: Until::Recorded,
+                reply: Some(reply),
+            };
+            self.tell(now, told, desk);
+        } else {
+            let (payment, commands) = Payment::reverse_unseen(id, self.owner);
+            self.kept.insert(id, Kept::new(payment, now));
+            self.wait_for(id, Until::Recorded, commands.verdict, reply);
+            self.draw_up(id, commands);
+        }
+    }
+
+    /// Lets something happen to a payment that is at hand.
+    pub fn step(&mut self, now: Timestamp, id: PaymentId, event: Event) -> Option<Verdict> {
+        let mut kept = self.kept.remove(&id)?;
+        let before = kept.payment.phase().name();
+        let was_decided = kept.payment.outcome().is_some();
+        let (payment, commands) = kept.payment.step(now, event);
+        kept.last_failure = commands.facts.iter().fold(kept.last_failure, last_failure);
+        PaymentTally::get().moved(before, payment.phase().name());
+        if let Some(outcome) = payment.outcome().filter(|_| !was_decided) {
+            PaymentTally::get().decided(&outcome, now.since(kept.began));
+            kept.seat = None;
+        }
+        kept.payment = payment;
+        self.kept.insert(id, kept);
+        let verdict = commands.verdict;
+        self.draw_up(id, commands);
+        Some(verdict)
+    }
+
+    /// Lets every payment at hand look at the time.
+    pub fn ring(&mut self, now: Timestamp) {
+        let due: Vec<PaymentId> = self
+            .kept
+            .iter()
+            .filter(|(_, kept)| kept.payment.wakes_at().is_some_and(|deadline| deadline.is_over(now)))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.step(now, id, Event::DeadlineCame);
+        }
+    }
+
+    /// Adds a fact of the keeper's own to what is appended next.
+    pub fn also_record(&mut self, entry: Entry) {
+        self.draft.push(entry);
+    }
+
+    /// Does something once everything appended so far, and next, is on disk.
+    pub fn when_durable(&mut self, then: impl FnOnce() + 'static) {
+        self.drafted.push(Release::Do(Box::new(then)));
+    }
+
+    /// Hands what was drawn up to the journal, in one piece; to be called last of all.
+    pub fn commit<R>(&mut self, now: Timestamp, desk: &Desk<R>)
+    where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        if !self.draft.is_empty() {
+            let entries = std::mem::take(&mut self.draft);
+            let touched: Vec<PaymentId> = entries.iter().filter_map(payment_of).collect();
+            self.appended = desk.world().journal.append(now, entries);
+            for id in touched {
+                if let Some(kept) = self.kept.get_mut(&id) {
+                    kept.seq = self.appended;
+                }
+            }
+        }
+        if !self.drafted.is_empty() {
+            self.unspoken.push_back((self.appended, std::mem::take(&mut self.drafted)));
+        }
+        self.watch(desk);
+    }
+
+    /// The payments at hand.
+    pub fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.kept.values().map(|kept| &kept.payment)
+    }
+
+    /// One of them.
+    pub fn payment(&self, id: PaymentId) -> Option<&Payment> {
+        self.kept.get(&id).map(|kept| &kept.payment)
+    }
+
+    /// When one of them has to be looked at; at once if something is to be resumed.
+    pub fn wakes_at(&self) -> Option<Deadline> {
+        if !self.resuming.is_empty() {
+            return Some(Deadline::at(Timestamp::from_micros(0)));
+        }
+        self.kept.values().filter_map(|kept| kept.payment.wakes_at()).min()
+    }
+
+    /// Whether nothing here would be lost by forgetting it.
+    pub fn may_sleep(&self) -> bool {
+        self.resuming.is_empty()
+            && self.unspoken.is_empty()
+            && self.reading.is_empty()
+            && self.kept.values().all(|kept| {
+                kept.waiters.is_empty() && !matches!(kept.payment.phase(), Phase::AwaitMerchant(_))
+            })
+    }
+
+    fn tell_kept(&mut self, now: Timestamp, told: Told) {
+        let id = told.payment;
+        let verdict = match told.event {
+            Some(event) => self.step(now, id, event).unwrap_or(Verdict::Already),
+            None => Verdict::Already,
+        };
+        if let Some(reply) = told.reply {
+            self.wait_for(id, told.until, verdict, reply);
+            self.drafted.push(Release::Speak(id));
+        }
+    }
+
+    fn wait_for(&mut self, id: PaymentId, until: Until, verdict: Verdict, reply: Reply<Option<Report>>) {
+        let Some(kept) = self.kept.get_mut(&id) else { return reply.send(None) };
+        kept.waiters.retain(|waiter| !waiter.reply.is_abandoned());
+        let until = if kept.waiters.len() < WAITERS_MAX { until } else { Until::Recorded };
+        kept.waiters.push(Waiter { until, verdict, reply });
+    }
+
+    fn draw_up(&mut self, id: PaymentId, commands: Commands) {
+        self.draft.extend(commands.facts.into_iter().map(|fact| Entry::Payment(id, fact)));
+        self.drafted.extend(commands.effects.into_iter().map(|effect| Release::Effect(id, effect)));
+        self.drafted.push(Release::Speak(id));
+    }
+
+    fn turn_away(&mut self, id: PaymentId, fault: Fault) {
+        let unwritten = |kept: &Kept| matches!(kept.payment.phase(), Phase::AwaitMerchant(_));
+        if self.kept.get(&id).is_some_and(unwritten)
+            && let Some(kept) = self.kept.remove(&id)
+        {
+            kept.waiters.into_iter().for_each(|waiter| waiter.reply.refuse(fault));
+        }
+    }
+
+    fn read_back(&mut self, now: Timestamp, id: PaymentId, life: Result<Vec<Recorded>, JournalFault>) {
+        let readers = self.reading.remove(&id).unwrap_or_default();
+        let facts: Vec<Stamped> = life.unwrap_or_default().into_iter().filter_map(stamped).collect();
+        match Payment::folded(id, &facts) {
+            // Another keeper's: for this one it does not exist.
+            Ok(Some(payment)) if payment.keeper() != self.owner => {
+                readers.into_iter().filter_map(|told| told.reply).for_each(|reply| reply.send(None));
+            }
+            Ok(Some(payment)) => {
+                self.kept.entry(id).or_insert_with(|| Kept::rebuilt(payment, now, &facts));
+                for told in readers {
+                    self.tell_kept(now, told);
+                }
+                self.put_away(id);
+            }
+            // The journal's own alarm tells what is wrong; nobody is told that a known payment does not exist.
+            Ok(None) | Err(_) => {
+                let fault = Fault::Restarting { retry_after: BUSY_WAIT };
+                readers.into_iter().filter_map(|told| told.reply).for_each(|reply| reply.refuse(fault));
+                tracing::error!(payment = %id, "a known payment could not be read back");
+            }
+        }
+    }
+
+    fn watch<R>(&mut self, desk: &Desk<R>)
+    where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        let Some((seq, _)) = self.unspoken.front() else { return };
+        let seq = *seq;
+        let journal = &desk.world().journal;
+        if journal.is_durable(seq) {
+            self.release(seq, desk);
+        } else if !self.watching {
+            self.watching = true;
+            let durable = journal.durable(seq);
+            desk.run(async move {
+                durable.await;
+                KeepingAsk::Durable(seq).into()
+            });
+        }
+    }
+
+    fn release<R>(&mut self, durable: Seq, desk: &Desk<R>)
+    where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        while self.unspoken.front().is_some_and(|(seq, _)| *seq <= durable) {
+            let Some((_, releases)) = self.unspoken.pop_front() else { return };
+            for release in releases {
+                match release {
+                    Release::Effect(id, effect) => self.perform(id, &effect, desk),
+                    Release::Speak(id) => self.speak(id, durable, desk),
+                    Release::Do(then) => then(),
+                }
+            }
+        }
+    }
+
+    /// Tells everybody who waits how the payment stands, if all of that is on disk; a later release tells otherwise.
+    fn speak<R: Resident<World = World>>(&mut self, id: PaymentId, durable: Seq, desk: &Desk<R>) {
+        let Some(kept) = self.kept.get_mut(&id).filter(|kept| kept.seq <= durable) else { return };
+        let payment = &kept.payment;
+        for payer in kept.untold.drain(..) {
+            let ask = if payment.payer() == Some(payer) {
+                PayerAsk::Changed(Box::new(kept_card(payment, kept.last_failure)))
+            } else {
+                PayerAsk::Gone(id)
+            };
+            desk.world().rooms().payers.post(payer, ask);
+        }
+        let (ready, waiting) =
+            std::mem::take(&mut kept.waiters).into_iter().partition(|w: &Waiter| w.until.is_reached(payment));
+        kept.waiters = waiting;
+        let ready: Vec<Waiter> = ready;
+        for waiter in ready {
+            let report = Report {
+                payment: payment.clone(),
+                verdict: waiter.verdict,
+                last_failure: kept.last_failure,
+            };
+            waiter.reply.send(Some(report));
+        }
+        self.put_away(id);
+    }
+
+    /// Lets go of the oldest closed payments: the journal has them.
+    fn put_away(&mut self, id: PaymentId) {
+        if !self.kept.get(&id).is_some_and(|kept| kept.payment.is_closed()) || self.closed.contains(&id) {
+            return;
+        }
+        self.closed.push_back(id);
+        if self.closed.len() > CLOSED_MAX
+            && let Some(oldest) = self.closed.pop_front()
+            && self.kept.get(&oldest).is_some_and(Kept::may_be_put_away)
+        {
+            self.kept.remove(&oldest);
+        }
+    }
+
+    fn perform<R>(&mut self, id: PaymentId, effect: &Effect, desk: &Desk<R>)
+    where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        let Some(kept) = self.kept.get_mut(&id) else { return };
+        match effect {
+            Effect::TellPayer(payer) => {
+                if !kept.untold.contains(payer) {
+                    kept.untold.push(*payer);
+                }
+            }
+            Effect::TellTerminal => {}
+            Effect::AskMerchant => ask_merchant(&kept.payment, desk),
+            Effect::AskPermit(attempt) => ask_permit(&kept.payment, *attempt, desk),
+            Effect::Inquire(attempt) => inquire(&kept.payment, *attempt, desk),
+            Effect::Owe => owe(&kept.payment, desk.world()),
+            Effect::Raise(alarm) => raise(id, *alarm),
+        }
+    }
+}
+
+impl Kept {
+    const fn new(payment: Payment, began: Timestamp) -> Self {
+        Self {
+            payment,
+            began,
+            last_failure: None,
+            seq: Seq(0),
+            waiters: Vec::new(),
+            untold: Vec::new(),
+            seat: None,
+        }
+    }
+
+    fn rebuilt(payment: Payment, now: Timestamp, facts: &[Stamped]) -> Self {
+        let began = facts.first().map_or(now, |first| first.at);
+        let failure = facts.iter().map(|stamped| &stamped.fact).fold(None, last_failure);
+        Self { last_failure: failure, ..Self::new(payment, began) }
+    }
+
+    fn may_be_put_away(&self) -> bool {
+        self.payment.is_closed() && self.waiters.is_empty() && self.untold.is_empty()
+    }
+}
+
+fn last_failure(before: Option<Failure>, fact: &Fact) -> Option<Failure> {
+    match fact {
+        Fact::AttemptFailed(_, failure, _) => Some(*failure),
+        _ => before,
+    }
+}
+
+fn kept_card(payment: &Payment, last_failure: Option<Failure>) -> crate::domain::payer::Card {
+    crate::domain::payer::Card { payment: payment.clone(), last_failure }
+}
+
+fn payment_of(entry: &Entry) -> Option<PaymentId> {
+    match entry {
+        Entry::Payment(id, _) => Some(*id),
+        Entry::Binding(..) => None,
+    }
+}
+
+fn stamped(recorded: Recorded) -> Option<Stamped> {
+    match recorded.entry {
+        Entry::Payment(_, fact) => Some(Stamped { at: recorded.at, fact }),
+        Entry::Binding(..) => None,
+    }
+}
+
+fn ask_merchant<R>(payment: &Payment, desk: &Desk<R>)
+where
+    R: Resident<World = World>,
+    R::Ask: From<KeepingAsk>,
+{
+    let Phase::AwaitMerchant(order) = payment.phase() else { return };
+    let (id, merchant, order): (PaymentId, MerchantId, Order) = (payment.id(), order.merchant, (**order).clone());
+    let by = order.answer_by;
+    let answer = desk.world().rooms().merchants.consult(merchant, by, move |reply| {
+        MerchantAsk::Admit(Box::new(order), reply)
+    });
+    desk.run(async move { KeepingAsk::Admitted(id, answer.await.and_then(|admitted| admitted)).into() });
+}
+
+fn ask_permit<R>(payment: &Payment, attempt: Attempt, desk: &Desk<R>)
+where
+    R: Resident<World = World>,
+    R::Ask: From<KeepingAsk>,
+{
+    // Overtaken while the disk was busy: what was to be asked for is no longer wanted.
+    let Phase::AwaitPermit(deal, consent, wanted, _) = payment.phase() else { return };
+    if *wanted != attempt {
+        return;
+    }
+    let Some(platform) = desk.world().platforms.get(&deal.admission.platform) else { return };
+    let id = payment.id();
+    let answer = platform.permit(PermitAsk {
+        payment: id,
+        attempt,
+        money: deal.order.money,
+        merchant: deal.order.merchant,
+        merchant_name: deal.admission.merchant_name.clone(),
+        terminal: deal.order.terminal(),
+        payer: consent.claim.payer,
+        answer_by: platform_deadline(deal, desk.world()),
+    });
+    desk.run(async move {
+        KeepingAsk::Tell(Told::unasked(id, Event::PermitSaid(attempt, answer.await))).into()
+    });
+}
+
+fn inquire<R>(payment: &Payment, attempt: Attempt, desk: &Desk<R>)
+where
+    R: Resident<World = World>,
+    R::Ask: From<KeepingAsk>,
+{
+    let (Phase::AwaitPayment(deal, ..) | Phase::InDoubt(deal, ..)) = payment.phase() else { return };
+    let Some(platform) = desk.world().platforms.get(&deal.admission.platform) else { return };
+    let id = payment.id();
+    let answer_by = platform_deadline(deal, desk.world());
+    let answer = platform.inquire(PlatformAsk { payment: id, money: deal.order.money, answer_by });
+    desk.run(async move {
+        KeepingAsk::Tell(Told::unasked(id, Event::InquirySaid(attempt, answer.await))).into()
+    });
+}
+
+/// A platform gets its own time, but never more than the terminal has.
+pub fn platform_deadline(deal: &Deal, world: &World) -> Deadline {
+    Deadline::after(world.clock.now(), deal.admission.terms.platform_within).min(deal.order.answer_by)
+}
+
+fn owe(payment: &Payment, world: &Arc<World>) {
+    if let Some(platform) = payment.phase().platform() {
+        let ask = OutboxAsk::Owes(payment.id(), payment.debts());
+        world.rooms().outboxes.post(platform, ask);
+    }
+}
+
+fn raise(id: PaymentId, alarm: Alarm) {
+    PaymentTally::get().raised(alarm);
+    tracing::error!(payment = %id, ?alarm, "somebody has to look at this payment");
+}
+
+/// Whether a verdict lets a caller go on.
+pub const fn went_through(verdict: Verdict) -> Result<(), Misfit> {
+    match verdict {
+        Verdict::Taken | Verdict::Already => Ok(()),
+        Verdict::Misfit(misfit) => Err(misfit),
+    }
+}

@@ -1,0 +1,402 @@
+//! What the doors may ask of the actors: one function per thing that a terminal, a phone or a platform can want.
+//!
+//! A door parses, authenticates and answers; it never sees an actor, an address or a mailbox. Every function takes
+//! the deadline that was set at the line, and its answer is durable when it is given.
+use crate::answer::{Fault, Reply};
+use crate::domain::binding::Taken;
+use crate::domain::identity::{Keeper, PayerId, PaymentId, PaymentKey, PlatformId, RefundId, TerminalId};
+use crate::domain::money::Money;
+use crate::domain::order::Order;
+use crate::domain::outbox::Standing as Debt;
+use crate::domain::payer::Card;
+use crate::domain::payment::command::{Misfit, Verdict};
+use crate::domain::payment::event::Event;
+use crate::domain::payment::outcome::PaymentOutcome;
+use crate::domain::payment::phase::{Attempt, Claim, Consent, Digest32, Phase};
+use crate::domain::time::{Deadline, Timestamp};
+use crate::gate::Class;
+use crate::keeping::{KeepingAsk, platform_deadline, went_through};
+use crate::one_time_code::{CodeVerdict, OneTimeCode};
+use crate::outbox::OutboxAsk;
+use crate::payer::{EventNumber, Listening, PayerAsk};
+use crate::ports::code_sender::CodeNotSent;
+use crate::ports::platform::{CallbackFault, CallbackMessage, Presentation, SealedCredential};
+use crate::report::{Report, Told, Until};
+use crate::terminal_session::{Cleared, Granted, SessionAsk, Standing};
+use crate::world::World;
+use std::sync::Arc;
+
+/// The way from the doors to the actors. Cheap to clone.
+#[derive(Clone)]
+pub struct Switchboard {
+    world: Arc<World>,
+}
+
+/// Why a wish was not fulfilled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The actors could not do it now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// It does not fit how things stand; nothing changed.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// There is no such payment, or not for the one who asked.
+    #[error("there is no such payment here")]
+    NoSuchPayment,
+    /// There is no such terminal.
+    #[error("there is no such terminal here")]
+    NoSuchTerminal,
+    /// Another phone stands there.
+    #[error(transparent)]
+    Taken(#[from] Taken),
+}
+
+/// Why a platform's callback was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTakenIn {
+    /// There is no platform of this name.
+    #[error("there is no platform of this name")]
+    NoSuchPlatform,
+    /// It was not believed.
+    #[error(transparent)]
+    Callback(#[from] CallbackFault),
+    /// It could not be taken in now.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+/// What the terminals' door asks.
+impl Switchboard {
+    /// The switchboard of a furnished world.
+    pub const fn new(world: Arc<World>) -> Self {
+        Self { world }
+    }
+
+    /// The world behind it.
+    pub const fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    /// A terminal asks for money, or repeats that it did (OS-3).
+    pub async fn place(&self, order: Order, until: Until, by: Deadline) -> Result<Report, Refused> {
+        let Some(terminal) = order.terminal() else { return Err(Refused::NoSuchTerminal) };
+        let report = self
+            .session(terminal, Class::Authorization, by, |reply| {
+                SessionAsk::Place(Box::new(order), until, reply)
+            })
+            .await?;
+        accepted(report)
+    }
+
+    /// A terminal looks at a payment of its own.
+    pub async fn look(
+        &self,
+        terminal: TerminalId,
+        payment: PaymentId,
+        until: Until,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let report = self
+            .session(terminal, Class::Status, by, |reply| {
+                SessionAsk::Keeping(KeepingAsk::Tell(Told {
+                    payment,
+                    event: None,
+                    until,
+                    reply: Some(reply),
+                }))
+            })
+            .await?;
+        accepted(report)
+    }
+
+    /// A terminal takes a payment of its own back.
+    pub async fn reverse(
+        &self,
+        terminal: TerminalId,
+        payment: PaymentId,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let told = move |reply| {
+            SessionAsk::Keeping(KeepingAsk::Tell(Told {
+                payment,
+                event: Some(Event::ReversalAsked),
+                until: Until::Recorded,
+                reply: Some(reply),
+            }))
+        };
+        accepted(self.session(terminal, Class::Reversal, by, told).await?)
+    }
+
+    /// A terminal takes back what it asked for under `key`, whether or not the switch has seen it: if not, it is
+    /// remembered, and the order will be refused when it comes.
+    pub async fn reverse_by_key(
+        &self,
+        terminal: TerminalId,
+        key: &PaymentKey,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let payment = PaymentId::derive(&Keeper::Terminal(terminal), key);
+        let asked = |reply| SessionAsk::Reverse(payment, reply);
+        accepted(self.session(terminal, Class::Reversal, by, asked).await?)
+    }
+
+    /// A terminal gives money back.
+    pub async fn refund(
+        &self,
+        terminal: TerminalId,
+        payment: PaymentId,
+        refund: RefundId,
+        money: Money,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let told = move |reply| {
+            SessionAsk::Keeping(KeepingAsk::Tell(Told {
+                payment,
+                event: Some(Event::RefundAsked(refund, money)),
+                until: Until::Recorded,
+                reply: Some(reply),
+            }))
+        };
+        accepted(self.session(terminal, Class::Advice, by, told).await?)
+    }
+
+    /// Who stands at a terminal.
+    pub async fn standing(&self, terminal: TerminalId, by: Deadline) -> Result<Standing, Refused> {
+        Ok(self.session(terminal, Class::Status, by, SessionAsk::Look).await?)
+    }
+
+    /// A terminal sends the phone away that stands there.
+    pub async fn clear(&self, terminal: TerminalId, by: Deadline) -> Result<Cleared, Refused> {
+        Ok(self.session(terminal, Class::Completion, by, SessionAsk::Clear).await?)
+    }
+
+    async fn session<T: Send + 'static>(
+        &self,
+        terminal: TerminalId,
+        class: Class,
+        by: Deadline,
+        ask: impl FnOnce(Reply<T>) -> SessionAsk,
+    ) -> Result<T, Fault> {
+        self.world.rooms().sessions.ask(terminal, class, by, ask).await
+    }
+}
+
+/// What the phones' door asks.
+impl Switchboard {
+    /// Sends a one-time code to a subscriber; returns it for those who may show it.
+    pub async fn send_code(&self, payer: PayerId) -> Result<String, CodeNotSent> {
+        let rules = self.world.rules;
+        let until = Deadline::after(self.now(), rules.code_lasts);
+        let (expected, code) =
+            OneTimeCode::throw(self.world.dice.as_ref(), payer, until, rules.code_tries_max);
+        self.world.codes.send(payer, &code).await?;
+        self.world.rooms().payers.post(payer, PayerAsk::Expect(expected));
+        Ok(code)
+    }
+
+    /// Whether `code` is the one that was sent.
+    pub async fn check_code(&self, payer: PayerId, code: &str, by: Deadline) -> Result<CodeVerdict, Refused> {
+        let code = code.into();
+        Ok(self.payer(payer, Class::Status, by, |reply| PayerAsk::Check(code, reply)).await?)
+    }
+
+    /// A phone claims a terminal (OS-1, OS-2).
+    pub async fn bind(&self, payer: PayerId, terminal: TerminalId, by: Deadline) -> Result<Granted, Refused> {
+        if self.world.roster.merchant_of(terminal).is_none() {
+            return Err(Refused::NoSuchTerminal);
+        }
+        let granted = self
+            .payer(payer, Class::Authorization, by, |reply| PayerAsk::Bind(terminal, reply))
+            .await?;
+        Ok(granted?)
+    }
+
+    /// Where a phone stands.
+    pub async fn place_of(
+        &self,
+        payer: PayerId,
+        by: Deadline,
+    ) -> Result<Option<(TerminalId, Claim)>, Refused> {
+        Ok(self.payer(payer, Class::Status, by, PayerAsk::Place).await?)
+    }
+
+    /// A phone leaves where it stands.
+    pub async fn leave(&self, payer: PayerId, by: Deadline) -> Result<(), Refused> {
+        Ok(self.payer(payer, Class::Completion, by, PayerAsk::Leave).await?)
+    }
+
+    /// What awaits a payer.
+    pub async fn cards(&self, payer: PayerId, by: Deadline) -> Result<Vec<Card>, Refused> {
+        Ok(self.payer(payer, Class::Status, by, PayerAsk::List).await?)
+    }
+
+    /// A phone listens for what changes.
+    pub async fn listen(
+        &self,
+        payer: PayerId,
+        seen: Option<EventNumber>,
+        by: Deadline,
+    ) -> Result<Listening, Refused> {
+        Ok(self.payer(payer, Class::Status, by, |reply| PayerAsk::Listen(seen, reply)).await?)
+    }
+
+    /// A payer looks at a payment.
+    pub async fn payer_looks(
+        &self,
+        payer: PayerId,
+        payment: PaymentId,
+        until: Until,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        self.payer_tells(payer, payment, None, until, by).await
+    }
+
+    /// A payer confirms an amount (OS-5); answered once the platform has, if it does in time.
+    pub async fn confirm(
+        &self,
+        payment: PaymentId,
+        consent: Consent,
+        money: Money,
+        until: Until,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let event = Event::Confirmed(consent, money);
+        self.payer_tells(consent.claim.payer, payment, Some(event), until, by).await
+    }
+
+    /// A payer declines.
+    pub async fn decline(&self, payment: PaymentId, claim: Claim, by: Deadline) -> Result<Report, Refused> {
+        let event = Event::DeclinedByPayer(claim);
+        self.payer_tells(claim.payer, payment, Some(event), Until::Recorded, by).await
+    }
+
+    /// A payer hands in the sealed credential (OS-7): it is relayed unread, and how the payment stands after the
+    /// platform's word is answered.
+    pub async fn present(
+        &self,
+        payer: PayerId,
+        payment: PaymentId,
+        attempt: Attempt,
+        digest: Digest32,
+        credential: SealedCredential,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let event = Event::Presented(payer, attempt, digest);
+        let report = self.payer_tells(payer, payment, Some(event), Until::Recorded, by).await?;
+        let Phase::AwaitOutcome(deal, _, held, interface) = report.payment.phase() else { return Ok(report) };
+        let Some(platform) = self.world.platforms.get(&deal.admission.platform) else { return Ok(report) };
+        let said = platform.pay(Presentation {
+            payment,
+            attempt: *held,
+            money: deal.order.money,
+            permit: interface.permit.clone(),
+            credential,
+            answer_by: platform_deadline(deal, &self.world),
+        });
+        let (switchboard, keeper, held) = (self.clone(), report.payment.keeper(), *held);
+        // The phone may vanish now; the platform's word must arrive all the same.
+        let relayed = actix_rt::spawn(async move {
+            let event = Event::PaymentSaid(held, said.await);
+            switchboard.tell_keeper(keeper, payment, event, Until::Leaves("await_permit"), by).await
+        });
+        relayed.await.unwrap_or(Err(Refused::Fault(Fault::Crashed)))
+    }
+
+    async fn payer_tells(
+        &self,
+        payer: PayerId,
+        payment: PaymentId,
+        event: Option<Event>,
+        until: Until,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let class = if event.is_some() { Class::Completion } else { Class::Status };
+        let told = |reply| PayerAsk::Tell(Told { payment, event, until, reply: Some(reply) });
+        accepted(self.payer(payer, class, by, told).await?)
+    }
+
+    async fn payer<T: Send + 'static>(
+        &self,
+        payer: PayerId,
+        class: Class,
+        by: Deadline,
+        ask: impl FnOnce(Reply<T>) -> PayerAsk,
+    ) -> Result<T, Fault> {
+        self.world.rooms().payers.ask(payer, class, by, ask).await
+    }
+}
+
+/// What the platforms' door and the operator's ask.
+impl Switchboard {
+    /// A platform calls back (OS-8, OS-9); answered once its word is durable, and safe to repeat.
+    pub async fn called_back(
+        &self,
+        platform: PlatformId,
+        message: &CallbackMessage<'_>,
+        by: Deadline,
+    ) -> Result<Report, NotTakenIn> {
+        let port = self.world.platforms.get(&platform).ok_or(NotTakenIn::NoSuchPlatform)?;
+        let claimed = port.read_callback(self.now(), message)?;
+        let keeper = self.world.journal.keeper_of(claimed.payment).await;
+        let keeper = keeper.ok_or(Refused::NoSuchPayment)?;
+        let outcome = match claimed.result {
+            Ok(receipt) => PaymentOutcome::Approved(receipt),
+            Err(failure) => PaymentOutcome::Failed(failure),
+        };
+        let event = Event::PaymentSaid(claimed.attempt, outcome);
+        Ok(self.tell_keeper(keeper, claimed.payment, event, Until::Recorded, by).await?)
+    }
+
+    /// What is owed to and by a platform.
+    pub async fn owed(&self, platform: PlatformId, by: Deadline) -> Result<Vec<Debt>, Refused> {
+        Ok(self.world.rooms().outboxes.ask(platform, Class::Status, by, OutboxAsk::List).await?)
+    }
+
+    /// Wakes every keeper of an open payment and every outbox: what a start does last.
+    pub async fn wake_all(&self) -> usize {
+        let keepers = self.world.journal.keepers().await;
+        for keeper in &keepers {
+            if let Keeper::Terminal(terminal) = keeper {
+                self.world.rooms().sessions.post(*terminal, SessionAsk::WakeUp);
+            }
+        }
+        for platform in self.world.platforms.keys() {
+            self.world.rooms().outboxes.post(*platform, OutboxAsk::WakeUp);
+        }
+        keepers.len()
+    }
+
+    async fn tell_keeper(
+        &self,
+        keeper: Keeper,
+        payment: PaymentId,
+        event: Event,
+        until: Until,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let Keeper::Terminal(terminal) = keeper else { return Err(Refused::NoSuchPayment) };
+        let told = move |reply| {
+            SessionAsk::Keeping(KeepingAsk::Tell(Told {
+                payment,
+                event: Some(event),
+                until,
+                reply: Some(reply),
+            }))
+        };
+        accepted(self.session(terminal, Class::Completion, by, told).await?)
+    }
+}
+
+fn accepted(report: Option<Report>) -> Result<Report, Refused> {
+    let report = report.ok_or(Refused::NoSuchPayment)?;
+    match report.verdict {
+        Verdict::Misfit(Misfit::NotYours) => Err(Refused::NoSuchPayment),
+        verdict => went_through(verdict).map(|()| report).map_err(Refused::Misfit),
+    }
+}

@@ -1,0 +1,146 @@
+//! What the actors count: for the operator's metrics, and for whoever asks the directory.
+//!
+//! Handles are taken once and kept (a cached counter costs 6 ns, a macro with labels 91 ns). Labels are
+//! closed sets; no terminal, payer or payment is ever one. Install the recorder before the house is built.
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How one kind of actor fares on this node, over all its shards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Actors in memory.
+    pub live: u64,
+    /// How often one was woken from the journal because somebody asked for it.
+    pub woken: u64,
+    /// How often an idle one was put to sleep.
+    pub slept: u64,
+    /// How often one panicked, died, or could not be woken.
+    pub crashed: u64,
+    /// How often one was rebuilt after that.
+    pub restarted: u64,
+}
+
+/// The running counts behind a [`Census`], shared by the shards of one kind.
+pub(crate) struct Tally {
+    live: AtomicU64,
+    live_gauge: Gauge,
+    pub(crate) woken: Count,
+    pub(crate) slept: Count,
+    pub(crate) crashed: Count,
+    pub(crate) restarted: Count,
+    pub(crate) sheds: Sheds,
+}
+
+impl Tally {
+    pub(crate) fn new(kind: &'static str) -> Self {
+        describe();
+        Self {
+            live: AtomicU64::new(0),
+            live_gauge: gauge!("turnout_actors_live", "kind" => kind),
+            woken: Count::new(counter!("turnout_actors_woken_total", "kind" => kind)),
+            slept: Count::new(counter!("turnout_actors_slept_total", "kind" => kind)),
+            crashed: Count::new(counter!("turnout_actors_crashes_total", "kind" => kind)),
+            restarted: Count::new(counter!("turnout_actors_restarts_total", "kind" => kind)),
+            sheds: Sheds::new(),
+        }
+    }
+
+    pub(crate) fn moved_in(&self) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+        self.live_gauge.increment(1.0);
+    }
+
+    pub(crate) fn moved_out(&self) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+        self.live_gauge.decrement(1.0);
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        Census {
+            live: self.live.load(Ordering::Relaxed),
+            woken: self.woken.get(),
+            slept: self.slept.get(),
+            crashed: self.crashed.get(),
+            restarted: self.restarted.get(),
+        }
+    }
+}
+
+/// A count that can also be read back.
+pub(crate) struct Count {
+    total: AtomicU64,
+    counter: Counter,
+}
+
+impl Count {
+    fn new(counter: Counter) -> Self {
+        Self { total: AtomicU64::new(0), counter }
+    }
+
+    pub(crate) fn bump(&self) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        self.counter.increment(1);
+    }
+
+    fn get(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a message was turned away unheard: `turnout_shed_total{reason}`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shed {
+    Overloaded,
+    Draining,
+    Expired,
+    Abandoned,
+    Restarting,
+    InboxFull,
+}
+
+/// The counters of [`Shed`].
+pub(crate) struct Sheds {
+    overloaded: Counter,
+    draining: Counter,
+    expired: Counter,
+    abandoned: Counter,
+    restarting: Counter,
+    inbox_full: Counter,
+}
+
+impl Sheds {
+    pub(crate) fn new() -> Self {
+        let of = |reason: &'static str| counter!("turnout_shed_total", "reason" => reason);
+        Self {
+            overloaded: of("overloaded"),
+            draining: of("draining"),
+            expired: of("expired"),
+            abandoned: of("abandoned"),
+            restarting: of("restarting"),
+            inbox_full: of("inbox_full"),
+        }
+    }
+
+    pub(crate) fn count(&self, why: Shed) {
+        let counter = match why {
+            Shed::Overloaded => &self.overloaded,
+            Shed::Draining => &self.draining,
+            Shed::Expired => &self.expired,
+            Shed::Abandoned => &self.abandoned,
+            Shed::Restarting => &self.restarting,
+            Shed::InboxFull => &self.inbox_full,
+        };
+        counter.increment(1);
+    }
+}
+
+fn describe() {
+    describe_gauge!("turnout_actors_live", "Actors in memory.");
+    describe_counter!("turnout_actors_woken_total", "Actors woken from the journal for a message.");
+    describe_counter!("turnout_actors_slept_total", "Idle actors put to sleep.");
+    describe_counter!("turnout_actors_crashes_total", "Panics, deaths and failed wakes of actors.");
+    describe_counter!("turnout_actors_restarts_total", "Actors rebuilt after a crash.");
+    describe_counter!("turnout_shed_total", "Messages turned away unheard, by reason.");
+    describe_gauge!("turnout_gate_in_use", "Questions inside the gate.");
+    describe_gauge!("turnout_gate_limit", "Questions that the gate admits.");
+}

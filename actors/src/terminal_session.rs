@@ -1,0 +1,257 @@
+//! The actor of one terminal: its binding to a phone and the payments it asked for, whatever its connections.
+//!
+//! The payments are kept by `keeping`; here phone and payment find each other, in either order. A claim lives until
+//! its payment is decided. What a claim is, is `domain::binding`'s to say.
+use crate::answer::Reply;
+use crate::domain::binding::{Binding, BindingFact, Taken};
+use crate::domain::identity::{Keeper, PayerId, PaymentId, TerminalId};
+use crate::domain::journal::{Entry, Recorded, Subject};
+use crate::domain::order::Order;
+use crate::domain::payment::event::Event;
+use crate::domain::payment::phase::{Claim, Phase};
+use crate::domain::time::{Deadline, Timestamp};
+use crate::keeping::{Keeping, KeepingAsk};
+use crate::report::{Report, Until};
+use crate::resident::{Desk, Resident, WakeFault};
+use crate::world::World;
+use futures_util::future::LocalBoxFuture;
+use std::sync::Arc;
+
+/// A terminal's session.
+pub struct TerminalSession {
+    terminal: TerminalId,
+    binding: Binding,
+    keeping: Keeping,
+}
+
+/// What a session hears.
+#[derive(Debug)]
+pub enum SessionAsk {
+    /// About a payment it keeps.
+    Keeping(KeepingAsk),
+    /// The terminal asks for money.
+    Place(Box<Order>, Until, Reply<Option<Report>>),
+    /// The terminal takes back what it asked for under a key of its own, seen or not.
+    Reverse(PaymentId, Reply<Option<Report>>),
+    /// A phone claims the terminal.
+    Claim(PayerId, Reply<Result<Granted, Taken>>),
+    /// The phone of a round leaves.
+    Leave(Claim),
+    /// The terminal sends the phone away that stands there.
+    Clear(Reply<Cleared>),
+    /// Who stands there?
+    Look(Reply<Standing>),
+    /// Nothing: it is to be awake, and look after what a restart cut.
+    WakeUp,
+}
+
+/// A claim that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The claim.
+    pub claim: Claim,
+    /// Until when, if nothing comes of it.
+    pub until: Deadline,
+}
+
+/// The terminal's place is free, durably.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cleared;
+
+/// Who stands at a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The count of rounds so far.
+    pub epoch: u64,
+    /// The claim that stands, and until when.
+    pub holder: Option<Granted>,
+}
+
+impl From<KeepingAsk> for SessionAsk {
+    fn from(ask: KeepingAsk) -> Self {
+        Self::Keeping(ask)
+    }
+}
+
+impl Resident for TerminalSession {
+    type Key = TerminalId;
+    type Ask = SessionAsk;
+    type World = World;
+    const KIND: &'static str = "terminal";
+
+    fn wake(
+        terminal: TerminalId,
+        world: &Arc<World>,
+    ) -> LocalBoxFuture<'static, Result<Self, WakeFault>> {
+        let latest = world.journal.latest(Subject::Terminal(terminal));
+        let kept = world.journal.kept_by(Keeper::Terminal(terminal));
+        let clock = Arc::clone(&world.clock);
+        Box::pin(async move {
+            let latest = latest.await.map_err(|_| WakeFault::Unavailable)?;
+            let binding = latest.as_ref().and_then(binding_fact).map_or_else(Binding::default, |fact| {
+                Binding::default().after(fact)
+            });
+            let keeping =
+                Keeping::rebuilt(Keeper::Terminal(terminal), clock.now(), kept.await).map_err(|_| WakeFault::Contradiction)?;
+            Ok(Self { terminal, binding, keeping })
+        })
+    }
+
+    fn hear(&mut self, now: Timestamp, ask: SessionAsk, desk: &Desk<Self>) {
+        self.keeping.resume();
+        match ask {
+            SessionAsk::Keeping(ask) => {
+                if let Some(id) = self.keeping.hear(now, ask, desk) {
+                    self.look_after(now, id);
+                }
+            }
+            SessionAsk::Place(order, until, reply) => {
+                self.keeping.place(now, *order, until, reply, desk);
+            }
+            SessionAsk::Reverse(id, reply) => {
+                self.keeping.reverse(now, id, reply, desk);
+                self.look_after(now, id);
+            }
+            SessionAsk::Claim(payer, reply) => self.claim(now, payer, reply, desk),
+            SessionAsk::Leave(claim) => self.leave(now, claim, desk),
+            SessionAsk::Clear(reply) => {
+                if let Some(holder) = self.binding.holder(now) {
+                    self.leave(now, holder, desk);
+                }
+                self.keeping.when_durable(move || reply.send(Cleared));
+            }
+            SessionAsk::Look(reply) => {
+                let standing = self.standing(now);
+                self.keeping.when_durable(move || reply.send(standing));
+            }
+            SessionAsk::WakeUp => {}
+        }
+        self.keeping.commit(now, desk);
+    }
+
+    fn ring(&mut self, now: Timestamp, desk: &Desk<Self>) {
+        self.keeping.resume();
+        let before: Vec<PaymentId> = self.keeping.payments().map(crate::domain::payment::Payment::id).collect();
+        self.keeping.ring(now);
+        for id in before {
+            self.look_after(now, id);
+        }
+        self.keeping.commit(now, desk);
+    }
+
+    fn wakes_at(&self) -> Option<Deadline> {
+        self.keeping.wakes_at()
+    }
+
+    fn may_sleep(&self) -> bool {
+        self.keeping.may_sleep()
+    }
+}
+
+impl TerminalSession {
+    /// Phone and payment find each other; and a round ends with its payment.
+    fn look_after(&mut self, now: Timestamp, id: PaymentId) {
+        let Some(payment) = self.keeping.payment(id) else { return };
+        if payment.outcome().is_some() {
+            if let Some(claim) = payment.phase().claim() {
+                self.end_round(claim.epoch);
+            }
+        } else if matches!(payment.phase(), Phase::AwaitPhone(_))
+            && let Some(holder) = self.binding.holder(now)
+        {
+            self.keeping.step(now, id, Event::PhoneCame(holder));
+        }
+    }
+
+    fn claim(
+        &mut self,
+        now: Timestamp,
+        payer: PayerId,
+        reply: Reply<Result<Granted, Taken>>,
+        desk: &Desk<Self>,
+    ) {
+        let claimed = match self.asked_of_another(now, payer) {
+            Some(until) => Err(Taken { until }),
+            None => self.binding.claim(now, payer, desk.world().rules.binding_lasts),
+        };
+        match claimed {
+            Ok((claim, fact)) => self.grant(now, claim, fact, reply, desk),
+            Err(taken) => self.keeping.when_durable(move || reply.send(Err(taken))),
+        }
+    }
+
+    fn grant(
+        &mut self,
+        now: Timestamp,
+        claim: Claim,
+        fact: BindingFact,
+        reply: Reply<Result<Granted, Taken>>,
+        desk: &Desk<Self>,
+    ) {
+        self.record(fact);
+        let waiting: Vec<PaymentId> =
+            self.keeping.payments().map(crate::domain::payment::Payment::id).collect();
+        for id in waiting {
+            self.look_after(now, id);
+        }
+        let Some(until) = self.binding.until(now) else { return };
+        let (terminal, bindings) = (self.terminal, Arc::clone(&desk.world().bindings));
+        self.keeping.when_durable(move || {
+            reply.send(Ok(Granted { claim, until }));
+            let stored = bindings.bind(terminal, claim, until);
+            actix_rt::spawn(async move {
+                if let Err(fault) = stored.await {
+                    tracing::warn!(%fault, "a binding is found the slow way");
+                }
+            });
+        });
+    }
+
+    /// A payment that is being shown to another payer keeps the terminal for as long as that one may think.
+    fn asked_of_another(&self, now: Timestamp, payer: PayerId) -> Option<Deadline> {
+        self.keeping.payments().find_map(|payment| match payment.phase() {
+            Phase::AwaitConfirmation(_, shown, by) if shown.payer != payer && !by.is_over(now) => Some(*by),
+            _ => None,
+        })
+    }
+
+    fn leave(&mut self, now: Timestamp, claim: Claim, desk: &Desk<Self>) {
+        if self.binding.holder(now) != Some(claim) {
+            return;
+        }
+        self.end_round(claim.epoch);
+        let kept: Vec<PaymentId> = self.keeping.payments().map(crate::domain::payment::Payment::id).collect();
+        for id in kept {
+            self.keeping.step(now, id, Event::PhoneLeft { epoch: claim.epoch });
+        }
+        let released = desk.world().bindings.release(self.terminal, claim.epoch);
+        actix_rt::spawn(async move {
+            if let Err(fault) = released.await {
+                tracing::warn!(%fault, "a binding that ended is found until it runs out");
+            }
+        });
+    }
+
+    fn end_round(&mut self, epoch: u64) {
+        if let Some(fact) = self.binding.release(epoch) {
+            self.record(fact);
+        }
+    }
+
+    fn record(&mut self, fact: BindingFact) {
+        self.binding = self.binding.after(&fact);
+        self.keeping.also_record(Entry::Binding(self.terminal, fact));
+    }
+
+    fn standing(&self, now: Timestamp) -> Standing {
+        let granted = |claim| self.binding.until(now).map(|until| Granted { claim, until });
+        Standing { epoch: self.binding.epoch(), holder: self.binding.holder(now).and_then(granted) }
+    }
+}
+
+fn binding_fact(recorded: &Recorded) -> Option<&BindingFact> {
+    match &recorded.entry {
+        Entry::Binding(_, fact) => Some(fact),
+        Entry::Payment(..) => None,
+    }
+}
