@@ -24,10 +24,14 @@ pub enum Fault {
         retry_after: Duration,
     },
     /// The deadline passed. Whether anything was done is not known.
-    #[error("no answer before the deadline: repeat the question with the same key to learn what became of it")]
+    #[error(
+        "no answer before the deadline: repeat the question with the same key to learn what became of it"
+    )]
     Expired,
     /// The work broke off. What the journal holds of it stands.
-    #[error("the work broke off inside the switch: repeat the question with the same key to learn what became of it")]
+    #[error(
+        "the work broke off inside the switch: repeat the question with the same key to learn what became of it"
+    )]
     Crashed,
     /// The actor is being rebuilt from the journal.
     #[error("the session is being rebuilt: repeat the question with the same key in {retry_after:?}")]
@@ -52,6 +56,13 @@ impl<T> Reply<T> {
     pub fn send(mut self, value: T) {
         if let Some(line) = self.line.take() {
             drop(line.send(Ok(value)));
+        }
+    }
+
+    /// Refuses: nothing was done, or it is not known here.
+    pub fn refuse(mut self, fault: Fault) {
+        if let Some(line) = self.line.take() {
+            drop(line.send(Err(fault)));
         }
     }
 
@@ -158,13 +169,4 @@ pub(crate) fn discard<S>(state: S, fault: Fault) {
     DROPPED_WITH.set(fault);
     drop(catch_unwind(AssertUnwindSafe(|| drop(state))));
     DROPPED_WITH.set(Fault::Crashed);
-}
-
-impl<T> Reply<T> {
-    /// Refuses: nothing was done, or it is not known here.
-    pub fn refuse(mut self, fault: Fault) {
-        if let Some(line) = self.line.take() {
-            drop(line.send(Err(fault)));
-        }
-    }
 }

@@ -37,7 +37,8 @@ pub trait Resident: Sized + Unpin + 'static {
     /// one it is kept awake.
     fn wakes_at(&self) -> Option<Deadline>;
 
-    /// Whether sleeping would lose nothing. Asked when `wakes_at` is, so it depends on the state only.
+    /// Whether sleeping would lose nothing. Asked when `wakes_at` is, and again after an idle time, since
+    /// whoever it waited for may have gone.
     fn may_sleep(&self) -> bool;
 }
 

@@ -9,10 +9,11 @@ pub(crate) mod room;
 mod shell;
 
 use crate::answer::Fault;
+use crate::domain::backoff::Backoff;
 use crate::domain::time::Timestamp;
 use crate::ports::clock::Clock;
 use crate::resident::Resident;
-use crate::supervisor::{Backoff, Failures, Intensity, Link};
+use crate::supervisor::{Failures, Intensity, Link};
 use crate::tally::{Shed, Tally};
 use actix::prelude::*;
 use intake::{Envelope, Intake};
@@ -69,8 +70,8 @@ impl Limits {
             wake_within: Duration::from_secs(5),
             retry_after: Duration::from_secs(1),
             tries: Intensity { most: 3, within: Duration::from_mins(1) },
-            backoff: Backoff { first: Duration::from_millis(100), most: Duration::from_secs(1) },
-            quarantine: Backoff { first: Duration::from_secs(1), most: Duration::from_mins(1) },
+            backoff: Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(1) },
+            quarantine: Backoff { first: Duration::from_secs(1), cap: Duration::from_mins(1) },
             crashes: Intensity { most: 100, within: Duration::from_secs(10) },
         }
     }
@@ -78,8 +79,8 @@ impl Limits {
     /// The rest after a key's `count`th crash of late. One crash is bad luck and costs none.
     fn rest(&self, count: u32) -> Duration {
         match count.checked_sub(self.tries.most) {
-            Some(in_quarantine) => self.quarantine.wait(in_quarantine),
-            None => count.checked_sub(2).map_or(Duration::ZERO, |earlier| self.backoff.wait(earlier)),
+            Some(before) => self.quarantine.wait(before.saturating_add(1)),
+            None => self.backoff.wait(count.saturating_sub(1)),
         }
     }
 }
@@ -151,7 +152,11 @@ impl<R: Resident> Shard<R> {
         if let Some(room) = self.rooms.get(&envelope.key) {
             room.receive(envelope, now);
         } else if self.has_room(now) || !envelope.class.begins_something() {
-            self.open(envelope.key, now).receive(envelope, now);
+            let room = self.open(envelope.key, now);
+            room.receive(envelope, now);
+            // What wakes a resident is no sign yet that it will be used again: a crowd passing by once must not
+            // put the regulars to sleep.
+            room.take_used();
         } else {
             self.floor.tally.sheds.count(Shed::Overloaded);
             envelope.refuse(self.floor.overloaded());
@@ -208,11 +213,15 @@ impl<R: Resident> Shard<R> {
         let now = self.floor.clock.now();
         for _ in 0..self.round.len().div_ceil(SWEEP_PART) {
             let Some(room) = self.next_in_round() else { return };
-            if room.idle_for(now) >= self.floor.limits.idle_after && room.may_sleep(now) {
+            let is_idle = room.idle_for(now) >= self.floor.limits.idle_after;
+            if is_idle && room.may_sleep(now) {
                 self.put_to_sleep(&room);
-            } else {
-                self.round.push_back(room);
+                continue;
             }
+            if is_idle {
+                room.ask_again();
+            }
+            self.round.push_back(room);
         }
     }
 

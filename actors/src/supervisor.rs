@@ -5,6 +5,7 @@
 //! strategy is one-for-one; too many deaths in a period and the supervisor gives up: the process ends
 //! with exit code 70 and its own supervisor (systemd, Kubernetes) starts a clean one from the journal.
 //! What a child is, is not known here. Next: `shard`, the only child there is today.
+use crate::domain::backoff::Backoff;
 use crate::domain::time::Timestamp;
 use crate::ports::clock::Clock;
 use actix::prelude::*;
@@ -24,22 +25,6 @@ pub struct Intensity {
     pub most: u32,
     /// Within which time, counted back from the last.
     pub within: Duration,
-}
-
-/// Waits that double from `first` up to `most`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// The shortest wait.
-    pub first: Duration,
-    /// The longest.
-    pub most: Duration,
-}
-
-impl Backoff {
-    /// The wait after `earlier` waits.
-    pub fn wait(self, earlier: u32) -> Duration {
-        self.first.saturating_mul(2u32.saturating_pow(earlier)).min(self.most)
-    }
 }
 
 /// The failures of late, against an [`Intensity`].
@@ -119,6 +104,9 @@ pub struct Supervisor {
     give_up: Option<Box<dyn FnOnce(i32)>>,
     standing_down: Arc<AtomicBool>,
     restarts: Counter,
+    /// Its own address: actix ends an actor that nobody can reach, and that would be at the very moment when
+    /// the last child has died.
+    me: Option<Addr<Self>>,
 }
 
 impl Supervisor {
@@ -138,6 +126,7 @@ impl Supervisor {
             give_up: Some(Box::new(give_up)),
             standing_down: Arc::new(AtomicBool::new(false)),
             restarts: counter!("turnout_actors_restarts_total", "kind" => "shard"),
+            me: None,
         }
     }
 
@@ -186,6 +175,7 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.me = Some(ctx.address());
         for child in 0..self.children.len() {
             self.start_child(child, ctx);
         }
@@ -205,7 +195,7 @@ impl Handler<Down> for Supervisor {
         tracing::error!(child, ?exit, of_late, "a shard died and will be restarted");
         self.restarts.increment(1);
         // The first death of late is bad luck and costs no wait.
-        let wait = of_late.checked_sub(2).map_or(Duration::ZERO, |earlier| self.backoff.wait(earlier));
+        let wait = self.backoff.wait(of_late.saturating_sub(1));
         ctx.run_later(wait, move |supervisor, ctx| supervisor.start_child(child, ctx));
     }
 }

@@ -44,6 +44,7 @@ pub(crate) struct Room<R: Resident> {
     listener: Cell<Option<Waker>>,
     condition: Cell<Condition>,
     doomed: Cell<bool>,
+    asked_again: Cell<bool>,
     restless: Cell<bool>,
     errands: Cell<u32>,
     strikes: Cell<Strikes>,
@@ -61,6 +62,7 @@ impl<R: Resident> Room<R> {
             listener: Cell::new(None),
             condition: Cell::new(Condition::Waking),
             doomed: Cell::new(false),
+            asked_again: Cell::new(false),
             restless: Cell::new(true),
             errands: Cell::new(0),
             strikes: Cell::new(Strikes { count: 0, calm_at: now }),
@@ -162,7 +164,12 @@ impl<R: Resident> Room<R> {
             self.condition.set(Condition::Resting { until: now.plus(rest) });
         }
         if count >= limits.tries.most {
-            tracing::error!(kind = R::KIND, crashes = count, ?rest, "an actor keeps crashing and is in quarantine");
+            tracing::error!(
+                kind = R::KIND,
+                crashes = count,
+                ?rest,
+                "an actor keeps crashing and is in quarantine"
+            );
             self.turn_askers_away(Fault::Restarting { retry_after: rest });
         }
         rest
@@ -198,6 +205,19 @@ impl<R: Resident> Room<R> {
 
     pub(crate) fn is_owed_a_wake(&self) -> bool {
         self.restless.get() || self.errands.get() > 0
+    }
+
+    /// Has a resident that could not sleep when it last heard something asked whether it could now: whom it
+    /// waited for may have gone without a word.
+    pub(crate) fn ask_again(&self) {
+        if self.condition.get() == Condition::Awake && self.restless.get() {
+            self.asked_again.set(true);
+            self.call();
+        }
+    }
+
+    pub(crate) fn take_asked_again(&self) -> bool {
+        self.asked_again.replace(false)
     }
 
     /// Ends the incarnation in it, as a death from outside would.

@@ -83,7 +83,8 @@ impl<R: Resident> Shell<R> {
 
     fn hear(&mut self, envelope: Envelope<R>, ctx: &mut Context<Self>) {
         let floor = self.floor();
-        if let Some(Envelope { ask, ticket, .. }) = envelope.if_wanted(floor.clock.now(), &floor.tally.sheds) {
+        if let Some(Envelope { ask, ticket, .. }) = envelope.if_wanted(floor.clock.now(), &floor.tally.sheds)
+        {
             self.attend(ticket.as_deref(), ctx, |resident, now, desk| resident.hear(now, ask, desk));
         }
     }
@@ -219,6 +220,8 @@ impl<R: Resident> ActorFuture<Shell<R>> for Listen {
                 shell.attend(None, ctx, R::ring);
             } else if let Some(envelope) = shell.room.next_mail() {
                 shell.hear(envelope, ctx);
+            } else if shell.room.take_asked_again() {
+                shell.attend(None, ctx, |_, _, _| ());
             } else {
                 return Poll::Pending;
             }

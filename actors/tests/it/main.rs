@@ -1,0 +1,3 @@
+//! The crate's stories, in one binary.
+#[cfg(feature = "runtime")]
+mod supervision;
