@@ -22,13 +22,15 @@ pub const ENC: &str = "A256GCM";
 
 /// What the credential is good for; authenticated together with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SealTerms {
+pub struct SealTerms<'a> {
     /// The payment, and no other.
     pub payment: PaymentId,
     /// The amount that the payer saw.
     pub money: Money,
     /// The merchant that the payer saw.
     pub merchant: MerchantId,
+    /// The platform's name for the permit.
+    pub permit: &'a str,
     /// After this the platform refuses it.
     pub expires: Deadline,
 }
@@ -98,6 +100,8 @@ pub struct ProtectedHeader {
     pub currency: String,
     /// The merchant's id.
     pub merchant: String,
+    /// The platform's name for the permit.
+    pub permit: String,
     /// Seconds since the epoch after which it is void.
     pub exp: u64,
     /// Random, so that no two are alike.
@@ -109,7 +113,7 @@ const CREDENTIAL_BYTES_MAX: usize = 256;
 /// Seals `credential` for the holder of `platform_jwk`, good for `terms` only.
 pub fn seal(
     platform_jwk: &str,
-    terms: &SealTerms,
+    terms: &SealTerms<'_>,
     credential: Credential<'_>,
     dice: &dyn Dice,
 ) -> Result<String, SealFault> {
@@ -192,7 +196,7 @@ pub fn ephemeral_key(dice: &dyn Dice) -> Result<SecretKey, SealFault> {
     Err(SealFault::Dice)
 }
 
-fn header(terms: &SealTerms, ephemeral: &SecretKey, dice: &dyn Dice) -> ProtectedHeader {
+fn header(terms: &SealTerms<'_>, ephemeral: &SecretKey, dice: &dyn Dice) -> ProtectedHeader {
     let mut nonce = [0; 16];
     dice.fill(&mut nonce);
     ProtectedHeader {
@@ -206,6 +210,7 @@ fn header(terms: &SealTerms, ephemeral: &SecretKey, dice: &dyn Dice) -> Protecte
         amount: terms.money.decimal(),
         currency: terms.money.currency().code().into(),
         merchant: terms.merchant.to_string(),
+        permit: terms.permit.into(),
         exp: terms.expires.instant().secs(),
         nonce: BASE64URL.encode(nonce),
     }

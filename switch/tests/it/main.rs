@@ -1,0 +1,2 @@
+//! The switch's integration tests, in one binary.
+mod sandbox;

@@ -1,0 +1,8 @@
+//! The sandbox platform: its books alone, its server over loopback, and the switch's adapter against it.
+mod adapter;
+mod bench;
+mod books;
+mod callbacks;
+mod sealed;
+mod server;
+mod tls;
