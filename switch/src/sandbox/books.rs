@@ -19,6 +19,9 @@ use payment::{Entry, Permit, Use};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
+/// Refunds of one payment.
+const REFUNDS_MAX: usize = 100;
+
 /// How strict and how large the books are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -299,6 +302,9 @@ impl Books {
         let (debit, terms) = entry.debit.as_ref().zip(entry.terms.as_ref()).ok_or(BooksRefusal::NotPaid)?;
         if entry.left().and_then(|left| left.minus(money)).is_none() {
             return Err(BooksRefusal::ExceedsPayment);
+        }
+        if entry.refunds.len() >= REFUNDS_MAX {
+            return Err(BooksRefusal::Full);
         }
         give_back(&mut self.accounts, &debit.account, money);
         self.lines.push(DailyLine::refund(payment, terms.merchant, money, &debit.receipt, now));

@@ -181,15 +181,16 @@ impl Postman {
             }
             let rest = self.rest(on_the_way.len());
             tokio::select! {
-                letter = self.letters.recv(), if self.waiting.len() < LETTERS_MAX => match letter {
-                    Some(letter) => self.keep(letter),
-                    None => return,
-                },
+                biased;
                 Some(returned) = on_the_way.next(), if !on_the_way.is_empty() => {
                     if let Some(letter) = returned {
                         self.keep(letter);
                     }
                 }
+                letter = self.letters.recv(), if self.waiting.len() < LETTERS_MAX => match letter {
+                    Some(letter) => self.keep(letter),
+                    None => return,
+                },
                 () = tokio::time::sleep(rest) => {}
             }
         }

@@ -1,4 +1,7 @@
 //! What the sandbox says when it says no: RFC 9457, with a code for machines and the field to blame.
+//!
+//! The codes are the sandbox's published interface: the switch's adapter decides by them whether money may have moved.
+//! Knows no reason that is not final for the request as it stands.
 use super::books::BooksRefusal;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};

@@ -1,4 +1,7 @@
 //! The books as others read them: a payment's status, the daily list with its sums, and everything for the auditor.
+//!
+//! Read only, and the form that goes over the wire: amounts are decimal strings, times are RFC 3339. Shows what an
+//! auditor needs to hold the switch's word against; shows no password and no credential.
 use super::Books;
 use super::payment::{Entry, Permit, Use};
 use actors::domain::identity::{MerchantId, PaymentId};

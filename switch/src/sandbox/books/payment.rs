@@ -1,4 +1,7 @@
 //! One payment in the books: its permits, its one debit, what was given back, its reversal or tombstone.
+//!
+//! The rules of a single payment and nothing else: accounts are `account`'s, the order in which things are asked is the
+//! books'. A permit's first use decides; every repeat is told the same.
 use super::{BooksRefusal, Grant, Granted, PermitOrder, Presented, Terms};
 use actors::domain::identity::{MerchantId, PaymentId, RefundId};
 use actors::domain::money::Money;

@@ -250,3 +250,18 @@ async fn work_goes_on_when_the_switch_stops_waiting() {
     }
     assert!(matches!(inquiry, InquiryOutcome::Paid(_)));
 }
+
+#[actix_web::test]
+async fn a_lie_is_counted_beside_the_requests() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let (handle, _guard) = (recorder.handle(), metrics::set_default_local_recorder(&recorder));
+    let bench = Bench::new();
+    bench.trouble(Operation::Permit, Trouble::LyingAnswer);
+    assert_eq!(bench.permit(PAYMENT, Attempt::FIRST).await, PermitOutcome::Unknown);
+    let page = handle.render();
+    assert!(page.contains("turnout_platform_lies_total{platform=\"sandbox\"} 1"), "{page}");
+    let requests =
+        "turnout_platform_requests_total{platform=\"sandbox\",operation=\"permit\",outcome=\"unknown\"} 1";
+    assert!(page.contains(requests), "{page}");
+    assert!(page.contains("turnout_platform_request_seconds"), "{page}");
+}

@@ -51,7 +51,7 @@ pub fn config() -> SandboxConfig {
             balances: vec![eur("100.00")],
         }],
         policy: Policy { password_tries_max: 5, payments_max: 1_000 },
-        permit_lifetime: Duration::from_secs(60),
+        permit_lifetime: Duration::from_mins(1),
         late_by: Duration::from_millis(300),
         workers: 1,
     }

@@ -1,5 +1,4 @@
 //! The books alone: stories without a clock or a socket.
-#![allow(clippy::unwrap_used)]
 use actors::domain::identity::{MerchantId, PayerId, PaymentId, RefundId};
 use actors::domain::money::Money;
 use actors::domain::payment::outcome::{Effect, Failure};

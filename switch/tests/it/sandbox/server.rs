@@ -31,13 +31,13 @@ impl Stranger {
     }
 
     async fn signed(&self, method: Method, path: &str, body: &[u8]) -> (u16, Value) {
-        let stamp = self.stamp(self.bench.clock.now(), &method, path, body);
-        json_of(&self.send(method, path, &stamp.headers(), body).await)
+        let signed = stamp(self.bench.clock.now(), &method, path, body);
+        json_of(&self.send(method, path, &signed.headers(), body).await)
     }
+}
 
-    fn stamp(&self, at: Timestamp, method: &Method, path: &str, body: &[u8]) -> Stamp {
-        secret().stamp_request("id".into(), at, method.as_str(), path, body)
-    }
+fn stamp(at: Timestamp, method: &Method, path: &str, body: &[u8]) -> Stamp {
+    secret().stamp_request("id".into(), at, method.as_str(), path, body)
 }
 
 fn json_of(answer: &HttpAnswer) -> (u16, Value) {
@@ -57,9 +57,9 @@ async fn an_unsigned_forged_or_stale_request_changes_nothing() {
     let (path, body) = ("/v1/permits", permit_body().to_string());
     let now = stranger.bench.clock.now();
     let long_ago = Timestamp::from_micros(now.micros() - 301_000_000);
-    let stale = stranger.stamp(long_ago, &Method::POST, path, body.as_bytes());
-    let elsewhere = stranger.stamp(now, &Method::POST, "/v1/other", body.as_bytes());
-    let another_body = stranger.stamp(now, &Method::POST, path, b"{}");
+    let stale = stamp(long_ago, &Method::POST, path, body.as_bytes());
+    let elsewhere = stamp(now, &Method::POST, "/v1/other", body.as_bytes());
+    let another_body = stamp(now, &Method::POST, path, b"{}");
     for headers in [&[][..], &stale.headers(), &elsewhere.headers(), &another_body.headers()] {
         let (status, problem) = json_of(&stranger.send(Method::POST, path, headers, body.as_bytes()).await);
         assert_eq!((status, &problem["code"]), (401, &json!("unauthorized")));
@@ -101,7 +101,7 @@ async fn every_error_is_a_problem() {
     let stranger = Stranger::new();
     let cases = [
         (Method::POST, "/v1/permits", &b"{"[..], 422),
-        (Method::POST, "/v1/permits", &[b' '; 16 * 1024 + 1], 413),
+        (Method::POST, "/v1/permits", &vec![b' '; 16 * 1024 + 1], 413),
         (Method::DELETE, "/v1/permits", b"", 405),
         (Method::GET, "/v1/nothing", b"", 404),
         (Method::GET, "/v1/payments/pay_x", b"", 422),
@@ -112,8 +112,8 @@ async fn every_error_is_a_problem() {
         (Method::PUT, "/v1/trouble", br#"{"latency_ms":60001}"#, 422),
     ];
     for (method, path, body, expected) in cases {
-        let stamp = stranger.stamp(stranger.bench.clock.now(), &method, path, body);
-        let answer = stranger.send(method.clone(), path, &stamp.headers(), body).await;
+        let signed = stamp(stranger.bench.clock.now(), &method, path, body);
+        let answer = stranger.send(method.clone(), path, &signed.headers(), body).await;
         let (status, problem) = json_of(&answer);
         assert_eq!((status, &problem["status"]), (expected, &json!(expected)), "{method} {path}");
         assert!(problem["code"].is_string() && problem["title"].is_string(), "{problem}");

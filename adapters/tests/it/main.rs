@@ -1,0 +1,2 @@
+//! The adapters' integration tests, in one binary.
+mod http_client;
