@@ -67,7 +67,7 @@ async fn a_silent_platform_is_unknown_at_the_deadline_and_the_money_moved() {
     let bench = Bench::new();
     let interface = bench.granted(PAYMENT).await;
     bench.trouble(Operation::Pay, Trouble::Silent);
-    assert_eq!(bench.pay(PAYMENT, &interface, PASSWORD, 300).await, PaymentOutcome::Unknown);
+    assert_eq!(bench.pay(PAYMENT, &interface, PASSWORD, 600).await, PaymentOutcome::Unknown);
     assert_eq!(bench.balance(), "87.50");
     assert!(matches!(bench.platform.inquire(bench.ask(PAYMENT, 2_000)).await, InquiryOutcome::Paid(_)));
 }
@@ -216,22 +216,22 @@ async fn the_magic_numbers_play_their_parts() {
         PermitOutcome::Refused(Refusal::NotPermitted)
     );
     let expected = [
-        (452, "100452", PaymentOutcome::Failed(Failure::PermitExpired)),
-        (453, "100453", PaymentOutcome::Unknown),
-        (454, "100454", PaymentOutcome::Unknown),
-        (455, "100455", PaymentOutcome::Unknown),
+        (452, "100452", 2_000, PaymentOutcome::Failed(Failure::PermitExpired)),
+        (453, "100453", 2_000, PaymentOutcome::Unknown),
+        (454, "100454", 250, PaymentOutcome::Unknown),
+        (455, "100455", 500, PaymentOutcome::Unknown),
     ];
-    for (bits, payer, outcome) in expected {
+    for (bits, payer, ms, outcome) in expected {
         let payment = PaymentId::from_bits(bits);
         let PermitOutcome::Granted(interface) = bench.platform.permit(ask(bits, payer)).await else {
             panic!("no permit for {payer}")
         };
-        assert_eq!(bench.pay(payment, &interface, PASSWORD, 200).await, outcome, "{payer}");
+        assert_eq!(bench.pay(payment, &interface, PASSWORD, ms).await, outcome, "{payer}");
     }
-    let inquire = |bits| bench.platform.inquire(bench.ask(PaymentId::from_bits(bits), 200));
-    assert_eq!(inquire(453).await, InquiryOutcome::Pending);
-    assert!(matches!(inquire(454).await, InquiryOutcome::Paid(_)));
-    assert_eq!(inquire(455).await, InquiryOutcome::Unknown);
+    let inquire = |bits, ms| bench.platform.inquire(bench.ask(PaymentId::from_bits(bits), ms));
+    assert_eq!(inquire(453, 2_000).await, InquiryOutcome::Pending);
+    assert!(matches!(inquire(454, 2_000).await, InquiryOutcome::Paid(_)));
+    assert_eq!(inquire(455, 200).await, InquiryOutcome::Unknown);
     let undone = bench.platform.reverse(bench.ask(PaymentId::from_bits(455), 2_000)).await;
     assert_eq!(undone, ReversalOutcome::Acknowledged(Effect::Undone));
 }
