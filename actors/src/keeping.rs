@@ -136,8 +136,7 @@ impl Keeping {
     {
         let id = order.payment();
         if self.kept.contains_key(&id) || desk.world().journal.knows(id) {
-            let told =
-                Told { payment: id, event: Some(Event::Repeated(order)), until, reply: Some(reply) };
+            let told = Told { payment: id, event: Some(Event::Repeated(order)), until, reply: Some(reply) };
             self.tell(now, told, desk);
         } else if desk.world().journal.room() == Room::ReserveOnly {
             reply.refuse(Fault::Overloaded { retry_after: BUSY_WAIT });
@@ -209,13 +208,8 @@ impl Keeping {
     }
 
     /// The terminal takes back what was never seen: it is remembered under its id.
-    pub fn reverse<R>(
-        &mut self,
-        now: Timestamp,
-        id: PaymentId,
-        reply: Reply<Option<Report>>,
-        desk: &Desk<R>,
-    ) where
+    pub fn reverse<R>(&mut self, now: Timestamp, id: PaymentId, reply: Reply<Option<Report>>, desk: &Desk<R>)
+    where
         R: Resident<World = World>,
         R::Ask: From<KeepingAsk>,
     {
@@ -439,11 +433,8 @@ impl Keeping {
         kept.waiters = waiting;
         let ready: Vec<Waiter> = ready;
         for waiter in ready {
-            let report = Report {
-                payment: payment.clone(),
-                verdict: waiter.verdict,
-                last_failure: kept.last_failure,
-            };
+            let report =
+                Report { payment: payment.clone(), verdict: waiter.verdict, last_failure: kept.last_failure };
             waiter.reply.send(Some(report));
         }
         self.put_away(id);
@@ -540,11 +531,14 @@ where
     R::Ask: From<KeepingAsk>,
 {
     let Phase::AwaitMerchant(order) = payment.phase() else { return };
-    let (id, merchant, order): (PaymentId, MerchantId, Order) = (payment.id(), order.merchant, (**order).clone());
+    let (id, merchant, order): (PaymentId, MerchantId, Order) =
+        (payment.id(), order.merchant, (**order).clone());
     let by = order.answer_by;
-    let answer = desk.world().rooms().merchants.consult(merchant, by, move |reply| {
-        MerchantAsk::Admit(Box::new(order), reply)
-    });
+    let answer = desk
+        .world()
+        .rooms()
+        .merchants
+        .consult(merchant, by, move |reply| MerchantAsk::Admit(Box::new(order), reply));
     desk.run(async move { KeepingAsk::Admitted(id, answer.await.and_then(|admitted| admitted)).into() });
 }
 
@@ -570,9 +564,9 @@ where
         payer: consent.claim.payer,
         answer_by: platform_deadline(deal, desk.world()),
     });
-    desk.run(async move {
-        KeepingAsk::Tell(Told::unasked(id, Event::PermitSaid(attempt, answer.await))).into()
-    });
+    desk.run(
+        async move { KeepingAsk::Tell(Told::unasked(id, Event::PermitSaid(attempt, answer.await))).into() },
+    );
 }
 
 fn inquire<R>(payment: &Payment, attempt: Attempt, desk: &Desk<R>)
@@ -585,9 +579,9 @@ where
     let id = payment.id();
     let answer_by = platform_deadline(deal, desk.world());
     let answer = platform.inquire(PlatformAsk { payment: id, money: deal.order.money, answer_by });
-    desk.run(async move {
-        KeepingAsk::Tell(Told::unasked(id, Event::InquirySaid(attempt, answer.await))).into()
-    });
+    desk.run(
+        async move { KeepingAsk::Tell(Told::unasked(id, Event::InquirySaid(attempt, answer.await))).into() },
+    );
 }
 
 /// A platform gets its own time, but never more than the terminal has.

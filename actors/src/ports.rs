@@ -9,6 +9,7 @@ pub mod code_sender;
 #[cfg(feature = "testing")]
 pub mod contract;
 pub mod disk;
+pub mod history;
 pub mod journal;
 #[cfg(feature = "testing")]
 pub mod memory;

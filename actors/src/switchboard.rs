@@ -211,9 +211,8 @@ impl Switchboard {
         if self.world.roster.merchant_of(terminal).is_none() {
             return Err(Refused::NoSuchTerminal);
         }
-        let granted = self
-            .payer(payer, Class::Authorization, by, |reply| PayerAsk::Bind(terminal, reply))
-            .await?;
+        let granted =
+            self.payer(payer, Class::Authorization, by, |reply| PayerAsk::Bind(terminal, reply)).await?;
         Ok(granted?)
     }
 

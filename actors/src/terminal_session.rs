@@ -79,20 +79,18 @@ impl Resident for TerminalSession {
     type World = World;
     const KIND: &'static str = "terminal";
 
-    fn wake(
-        terminal: TerminalId,
-        world: &Arc<World>,
-    ) -> LocalBoxFuture<'static, Result<Self, WakeFault>> {
+    fn wake(terminal: TerminalId, world: &Arc<World>) -> LocalBoxFuture<'static, Result<Self, WakeFault>> {
         let latest = world.journal.latest(Subject::Terminal(terminal));
         let kept = world.journal.kept_by(Keeper::Terminal(terminal));
         let clock = Arc::clone(&world.clock);
         Box::pin(async move {
             let latest = latest.await.map_err(|_| WakeFault::Unavailable)?;
-            let binding = latest.as_ref().and_then(binding_fact).map_or_else(Binding::default, |fact| {
-                Binding::default().after(fact)
-            });
-            let keeping =
-                Keeping::rebuilt(Keeper::Terminal(terminal), clock.now(), kept.await).map_err(|_| WakeFault::Contradiction)?;
+            let binding = latest
+                .as_ref()
+                .and_then(binding_fact)
+                .map_or_else(Binding::default, |fact| Binding::default().after(fact));
+            let keeping = Keeping::rebuilt(Keeper::Terminal(terminal), clock.now(), kept.await)
+                .map_err(|_| WakeFault::Contradiction)?;
             Ok(Self { terminal, binding, keeping })
         })
     }
@@ -131,7 +129,8 @@ impl Resident for TerminalSession {
 
     fn ring(&mut self, now: Timestamp, desk: &Desk<Self>) {
         self.keeping.resume();
-        let before: Vec<PaymentId> = self.keeping.payments().map(crate::domain::payment::Payment::id).collect();
+        let before: Vec<PaymentId> =
+            self.keeping.payments().map(crate::domain::payment::Payment::id).collect();
         self.keeping.ring(now);
         for id in before {
             self.look_after(now, id);

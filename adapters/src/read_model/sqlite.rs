@@ -1,0 +1,297 @@
+//! The read model in SQLite: one file, one table, one thread that writes and reads it.
+//!
+//! It follows the journal's tail in batches, each with the place it ends at in the same transaction, so that it goes on
+//! where it was. The file is not the truth: it is not synced, and an unreadable or foreign one is built anew.
+use super::{Change, Projection};
+use actors::domain::identity::{MerchantId, PayerId, PaymentId, PlatformId, RefundId, TerminalId};
+use actors::domain::journal::{Recorded, Seq};
+use actors::domain::money::{Amount, Currency, Money};
+use actors::domain::payment::phase::{Refund, RefundState};
+use actors::domain::payment::status::Status;
+use actors::domain::response_code::Refusal;
+use actors::domain::time::Timestamp;
+use actors::ports::Answer;
+use actors::ports::history::{History, HistoryFault, PastPayment, Wanted};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, params_from_iter};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use tokio::sync::oneshot;
+
+/// The table's shape; another number means that it is built anew.
+const SHAPE: i64 = 1;
+/// Questions and batches that may wait for the thread; beyond that a question is refused.
+const WAITING_MAX: usize = 256;
+
+const TABLE: &str = "
+CREATE TABLE payment (
+  id TEXT PRIMARY KEY, status TEXT NOT NULL, minor_units INTEGER, currency TEXT, merchant TEXT, merchant_name TEXT,
+  terminal TEXT, payer TEXT, reference TEXT, platform TEXT, platform_reference TEXT, refusal TEXT,
+  refunds TEXT NOT NULL, started_at INTEGER NOT NULL, decided_at INTEGER
+) WITHOUT ROWID;
+CREATE INDEX payment_by_payer ON payment (payer, started_at DESC);
+CREATE INDEX payment_by_terminal ON payment (terminal, started_at DESC);
+CREATE INDEX payment_by_time ON payment (started_at DESC);
+CREATE TABLE place (seq INTEGER NOT NULL);
+INSERT INTO place VALUES (0);
+";
+
+const COLUMNS: &str = "id, status, minor_units, currency, merchant, merchant_name, terminal, payer, reference, platform, \
+     platform_reference, refusal, refunds, started_at, decided_at";
+
+/// The read model. Dropping it ends its thread.
+pub struct SqliteReadModel {
+    line: SyncSender<Job>,
+    place: Seq,
+}
+
+/// The read model cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the read model cannot be used: {0}; it may be deleted, it is rebuilt from the journal")]
+pub struct ReadModelFault(String);
+
+type Found = Result<Vec<PastPayment>, HistoryFault>;
+type Lives = Vec<(PaymentId, Vec<Recorded>)>;
+
+enum Job {
+    Find(String, Vec<Value>, oneshot::Sender<Found>),
+    TakeIn(Vec<Recorded>, oneshot::Sender<Result<Vec<PaymentId>, ReadModelFault>>),
+    Relearn(Lives, oneshot::Sender<Result<(), ReadModelFault>>),
+}
+
+impl SqliteReadModel {
+    /// Opens or makes the file, and starts the thread.
+    pub fn open(path: &Path) -> Result<Self, ReadModelFault> {
+        let (connection, place) = opened(path).or_else(|_| {
+            remove(path);
+            opened(path).map_err(said)
+        })?;
+        let (line, jobs) = sync_channel(WAITING_MAX);
+        let work = Work { connection, projection: Projection::default() };
+        std::thread::Builder::new()
+            .name("read-model".to_owned())
+            .spawn(move || work.run(&jobs))
+            .map_err(|error| ReadModelFault(error.to_string()))?;
+        Ok(Self { line, place })
+    }
+
+    /// The last record that was taken in when it was opened.
+    pub const fn place(&self) -> Seq {
+        self.place
+    }
+
+    /// Takes records in, in order. Returns the payments whose whole lives are needed: see [`Self::relearn`].
+    pub async fn take_in(&self, records: Vec<Recorded>) -> Result<Vec<PaymentId>, ReadModelFault> {
+        let (done, answer) = oneshot::channel();
+        self.put(Job::TakeIn(records, done))?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Takes whole lives in.
+    pub async fn relearn(&self, lives: Lives) -> Result<(), ReadModelFault> {
+        let (done, answer) = oneshot::channel();
+        self.put(Job::Relearn(lives, done))?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    fn put(&self, job: Job) -> Result<(), ReadModelFault> {
+        self.line.try_send(job).map_err(|_| ReadModelFault("it is too busy".to_owned()))
+    }
+
+    fn find(&self, clauses: &str, values: Vec<Value>) -> Answer<Found> {
+        let (done, answer) = oneshot::channel();
+        let put = self.put(Job::Find(format!("SELECT {COLUMNS} FROM payment {clauses}"), values, done));
+        Box::pin(async move {
+            put.map_err(|fault| HistoryFault(fault.to_string()))?;
+            answer.await.map_err(|_| HistoryFault(gone().to_string()))?
+        })
+    }
+}
+
+impl History for SqliteReadModel {
+    fn of_payer(&self, payer: PayerId, most: u16) -> Answer<Found> {
+        self.search(Wanted { terminal: None, payer: Some(payer), status: None, most })
+    }
+
+    fn search(&self, wanted: Wanted) -> Answer<Found> {
+        let terms = [
+            ("terminal", wanted.terminal.map(|id| id.as_str().to_owned())),
+            ("payer", wanted.payer.map(|id| id.as_str().to_owned())),
+            ("status", wanted.status.map(|status| status.name().to_owned())),
+        ];
+        let asked: Vec<(&str, String)> =
+            terms.into_iter().filter_map(|(column, value)| Some((column, value?))).collect();
+        let conditions: Vec<String> = asked.iter().map(|(column, _)| format!("{column} = ?")).collect();
+        let condition =
+            if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+        let values = asked.into_iter().map(|(_, value)| Value::Text(value));
+        let values = values.chain([Value::Integer(i64::from(wanted.most))]).collect();
+        self.find(&format!("{condition} ORDER BY started_at DESC LIMIT ?"), values)
+    }
+}
+
+struct Work {
+    connection: Connection,
+    projection: Projection,
+}
+
+impl Work {
+    fn run(mut self, jobs: &Receiver<Job>) {
+        // Whoever asked may have gone; the answer is then let go.
+        while let Ok(job) = jobs.recv() {
+            match job {
+                Job::Find(query, values, done) => drop(done.send(self.find(&query, &values))),
+                Job::TakeIn(records, done) => drop(done.send(self.take_in(&records).map_err(said))),
+                Job::Relearn(lives, done) => drop(done.send(self.relearn(&lives).map_err(said))),
+            }
+        }
+    }
+
+    fn find(&self, query: &str, values: &[Value]) -> Found {
+        let fault = |error: rusqlite::Error| HistoryFault(error.to_string());
+        let mut query = self.connection.prepare_cached(query).map_err(fault)?;
+        let rows = query.query_map(params_from_iter(values), |row| Ok(past_payment(row))).map_err(fault)?;
+        let rows: Vec<Option<PastPayment>> = rows.collect::<Result<_, _>>().map_err(fault)?;
+        Ok(rows.into_iter().flatten().collect())
+    }
+
+    fn take_in(&mut self, records: &[Recorded]) -> rusqlite::Result<Vec<PaymentId>> {
+        let write = self.connection.transaction()?;
+        let mut unknown = Vec::new();
+        for record in records {
+            match self.projection.take_in(record) {
+                Change::Row(row) => put_row(&write, &row)?,
+                Change::Unknown(id) => unknown.push(id),
+                Change::Nothing => {}
+            }
+        }
+        if let Some(last) = records.last() {
+            write.execute("UPDATE place SET seq = ?", [i64::try_from(last.seq.0).unwrap_or(i64::MAX)])?;
+        }
+        write.commit()?;
+        Ok(unknown)
+    }
+
+    fn relearn(&mut self, lives: &Lives) -> rusqlite::Result<()> {
+        let write = self.connection.transaction()?;
+        for (id, life) in lives {
+            if let Change::Row(row) = self.projection.relearn(*id, life) {
+                put_row(&write, &row)?;
+            }
+        }
+        write.commit()
+    }
+}
+
+fn opened(path: &Path) -> rusqlite::Result<(Connection, Seq)> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    let shape: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match shape {
+        0 => {
+            connection.execute_batch(TABLE)?;
+            connection.pragma_update(None, "user_version", SHAPE)?;
+        }
+        SHAPE => {}
+        _ => return Err(rusqlite::Error::InvalidQuery),
+    }
+    let place: Option<i64> =
+        connection.query_row("SELECT seq FROM place", [], |row| row.get(0)).optional()?;
+    let place = place.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
+    Ok((connection, Seq(place)))
+}
+
+fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        if let Err(error) = std::fs::remove_file(&name) {
+            tracing::debug!(%error, "nothing to remove");
+        }
+    }
+}
+
+fn put_row(write: &Transaction<'_>, row: &PastPayment) -> rusqlite::Result<()> {
+    let query = format!("INSERT OR REPLACE INTO payment ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    write.prepare_cached(&query)?.execute(params![
+        row.id.to_string(),
+        row.status.name(),
+        row.money.and_then(|money| i64::try_from(money.amount().minor_units()).ok()),
+        row.money.map(|money| money.currency().code()),
+        row.merchant.map(|id| id.as_str().to_owned()),
+        row.merchant_name.as_deref(),
+        row.terminal.map(|id| id.as_str().to_owned()),
+        row.payer.map(|id| id.as_str().to_owned()),
+        row.reference.as_deref(),
+        row.platform.map(|id| id.as_str().to_owned()),
+        row.platform_reference.as_deref(),
+        row.refusal.map(Refusal::code),
+        refunds_text(&row.refunds),
+        micros(row.started_at),
+        row.decided_at.map(micros),
+    ])?;
+    Ok(())
+}
+
+fn past_payment(row: &Row<'_>) -> Option<PastPayment> {
+    let text = |at: usize| row.get::<_, Option<String>>(at).ok().flatten();
+    let number = |at: usize| row.get::<_, Option<i64>>(at).ok().flatten().and_then(|n| u64::try_from(n).ok());
+    let money = || {
+        let currency = Currency::of_code(&text(3)?).ok()?;
+        Some(Money::new(Amount::new(number(2)?).ok()?, currency))
+    };
+    let money = money();
+    Some(PastPayment {
+        id: PaymentId::parse(&text(0)?).ok()?,
+        status: Status::named(&text(1)?)?,
+        money,
+        merchant: text(4).and_then(|id| MerchantId::new(&id).ok()),
+        merchant_name: text(5).map(Into::into),
+        terminal: text(6).and_then(|id| TerminalId::new(&id).ok()),
+        payer: text(7).and_then(|id| PayerId::new(&id).ok()),
+        reference: text(8).map(Into::into),
+        platform: text(9).and_then(|id| PlatformId::new(&id).ok()),
+        platform_reference: text(10).map(Into::into),
+        refusal: text(11).and_then(|code| Refusal::ALL.into_iter().find(|refusal| refusal.code() == code)),
+        refunds: money.map(|money| refunds_read(&text(12).unwrap_or_default(), money)).unwrap_or_default(),
+        started_at: Timestamp::from_micros(number(13)?),
+        decided_at: number(14).map(Timestamp::from_micros),
+    })
+}
+
+fn micros(at: Timestamp) -> i64 {
+    i64::try_from(at.micros()).unwrap_or(i64::MAX)
+}
+
+const STATES: [(RefundState, &str); 3] =
+    [(RefundState::Owed, "owed"), (RefundState::Done, "done"), (RefundState::Refused, "refused")];
+
+/// One word per refund, `id=minor_units=state`; ids have neither `=` nor spaces.
+fn refunds_text(refunds: &[Refund]) -> String {
+    let word = |refund: &Refund| {
+        let state = STATES.iter().find(|(state, _)| *state == refund.state).map_or("owed", |(_, name)| name);
+        format!("{}={}={state}", refund.id, refund.money.amount().minor_units())
+    };
+    refunds.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn refunds_read(text: &str, paid: Money) -> Vec<Refund> {
+    let refund = |word: &str| {
+        let mut parts = word.split('=');
+        let id = RefundId::new(parts.next()?).ok()?;
+        let amount = Amount::new(parts.next()?.parse().ok()?).ok()?;
+        let name = parts.next()?;
+        let (state, _) = STATES.iter().find(|(_, known)| *known == name)?;
+        Some(Refund { id, money: Money::new(amount, paid.currency()), state: *state })
+    };
+    text.split(' ').filter_map(refund).collect()
+}
+
+fn said(error: rusqlite::Error) -> ReadModelFault {
+    ReadModelFault(error.to_string())
+}
+
+fn gone() -> ReadModelFault {
+    ReadModelFault("its thread has ended".to_owned())
+}
