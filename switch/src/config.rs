@@ -139,8 +139,10 @@ pub struct Login {
     pub token_seconds: u64,
     /// Seconds a one-time code lasts, 30 to 900.
     pub code_seconds: u64,
-    /// "page" shows the code in the answer, for demonstrations; "log" writes it to the log, for tests.
+    /// "page" shows the code in the answer, for demonstrations; "program" hands it to `code_program`.
     pub codes: Codes,
+    /// The program that sends an SMS: gets `NUMBER CODE` as one line on its standard input.
+    pub code_program: Option<PathBuf>,
 }
 
 /// Where one-time codes go.
@@ -149,7 +151,7 @@ pub struct Login {
 pub enum Codes {
     /// Into the answer to the phone: a demonstration.
     Page,
-    /// To a program of the operator's that sends an SMS: number and code on its standard input.
+    /// To a program of the operator's that sends an SMS.
     #[default]
     Program,
 }
@@ -202,10 +204,8 @@ pub struct Platform {
     pub kind: PlatformKind,
     /// Where it is: `http://host:port` or `https://host:port`.
     pub url: String,
-    /// Signs requests to it.
-    pub request_secret: Secret,
-    /// Verifies its callbacks.
-    pub callback_secret: Secret,
+    /// Signs requests to it and verifies its callbacks: `whsec_` and base64, as Standard Webhooks has it.
+    pub secret: Secret,
     /// How the payer's sealed credential travels.
     #[serde(default)]
     pub interface: InterfaceKind,
@@ -328,7 +328,7 @@ impl Listener {
 
 impl Default for Login {
     fn default() -> Self {
-        Self { token_secret: None, token_seconds: 600, code_seconds: 300, codes: Codes::Program }
+        Self { token_secret: None, token_seconds: 600, code_seconds: 300, codes: Codes::Program, code_program: None }
     }
 }
 

@@ -1,10 +1,11 @@
 //! A configuration in which every part makes sense, and what is said of one in which not.
 //!
 //! All problems are found in one go, each with the key it stands under.
-use super::{Config, InterfaceKind, Listener, Plain, Platform, Secret, Terminal, profile, terminal};
+use super::{Codes, Config, Listener, Plain, Platform, Secret, Terminal, profile, terminal};
 use actors::domain::identity::{MerchantId, PlatformId, TerminalId};
 use actors::domain::merchant::MerchantProfile;
 use actors::ports::roster::Roster;
+use actors::world::Rules;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,10 +31,8 @@ pub struct CheckedPlatform {
     pub id: PlatformId,
     /// What the operator wrote of it.
     pub written: Platform,
-    /// Signs requests.
-    pub request_secret: Zeroizing<String>,
-    /// Verifies callbacks.
-    pub callback_secret: Zeroizing<String>,
+    /// Signs requests and verifies callbacks.
+    pub secret: Zeroizing<String>,
 }
 
 /// The terminals and merchants of the configuration.
@@ -116,14 +115,21 @@ impl Config {
         for (key, listener) in [("phones", &self.phones), ("terminals", &self.terminals), ("admin", &self.admin)] {
             found.listener(key, listener);
         }
-        if self.platforms.iter().any(|p| p.interface == InterfaceKind::Direct) && self.phones.tls.is_none() {
-            tracing::info!("phones speak to a platform directly");
+        if self.login.codes == Codes::Program && self.login.code_program.is_none() {
+            found.wrong("login.code_program", "codes = \"program\" needs one; codes = \"page\" is for demonstrations");
         }
         if found.0.is_empty() {
             Ok(Checked { config: self, roster: Arc::new(roster), platforms, token_secret, admin_token })
         } else {
             Err(Problems(found.0))
         }
+    }
+}
+
+impl Checked {
+    /// What all payments have in common.
+    pub fn rules(&self) -> Rules {
+        self.config.patience.rules(&self.config.login)
     }
 }
 
@@ -144,16 +150,12 @@ impl Findings {
             if platform.tls.is_some() != platform.url.starts_with("https://") {
                 self.wrong(format!("{key}.tls"), "https:// and tls go together: name authority, certificate and key");
             }
-            let request_secret = self.secret(&format!("{key}.request_secret"), &platform.request_secret);
-            let callback_secret = self.secret(&format!("{key}.callback_secret"), &platform.callback_secret);
-            match (PlatformId::new(&platform.id), request_secret, callback_secret) {
-                (Err(error), ..) => self.wrong(format!("{key}.id"), error.to_string()),
-                (Ok(id), Some(request_secret), Some(callback_secret)) => platforms.push(CheckedPlatform {
-                    id,
-                    written: platform.clone(),
-                    request_secret,
-                    callback_secret,
-                }),
+            let secret = self.secret(&format!("{key}.secret"), &platform.secret);
+            match (PlatformId::new(&platform.id), secret) {
+                (Err(error), _) => self.wrong(format!("{key}.id"), error.to_string()),
+                (Ok(id), Some(secret)) => {
+                    platforms.push(CheckedPlatform { id, written: platform.clone(), secret });
+                }
                 _ => {}
             }
         }

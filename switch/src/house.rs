@@ -1,0 +1,219 @@
+//! The composition root: who is there, what they are made of, and in which order they begin and end.
+//!
+//! Journal first, then the clock (never behind the journal), the platforms, the world, the actors on the web workers'
+//! own threads, the doors last. Closing goes the other way: refuse what is new, finish what is begun, hang up, close
+//! the journal. Only here are real servers and real arbiters started.
+use crate::api::doors::{Codes as ShownCodes, Doors, Ports as DoorPorts, Readiness, Settings};
+use crate::config::{Checked, Codes, InterfaceKind, Listener};
+use crate::overview::LiveOverview;
+use actix_rt::{Arbiter, ArbiterHandle};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer};
+use actors::directory::{Directory, Limits, Place};
+use actors::domain::backoff::Backoff;
+use actors::domain::time::Timestamp;
+use actors::gate::Gate;
+use actors::ports::clock::{Clock, Dice};
+use actors::ports::platform::Platform;
+use actors::supervisor::{Intensity, Supervisor, Watch};
+use actors::switchboard::Switchboard;
+use actors::world::{Ports, Rooms, World};
+use adapters::binding_store::memory::MemoryBindingStore;
+use adapters::clock::SteadyClock;
+use adapters::dice::SystemDice;
+use adapters::http_client::{HttpClient, TcpNetwork};
+use adapters::journal::{self, FileJournal, Options, Recovery, Running};
+use adapters::platform::sandbox::{SandboxPlatform, SandboxSettings};
+use adapters::read_model::sqlite::SqliteReadModel;
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+mod door;
+mod following;
+mod platforms;
+mod tls;
+
+use door::open_doors;
+
+/// How long those who wait are given to get their answers when the house closes.
+const CLOSING: Duration = Duration::from_secs(10);
+/// What somebody refused at the gate is told to wait.
+const GATE_WAIT: Duration = Duration::from_secs(1);
+
+/// An open house.
+pub struct House {
+    /// Where its doors are.
+    pub addresses: Addresses,
+    /// What the start found in the journal.
+    pub recovery: Recovery,
+    /// How many keepers had something open.
+    pub woken: usize,
+    switchboard: Switchboard,
+    doors: Arc<Doors>,
+    journal: Running,
+    gate: Gate,
+    watch: Watch,
+    servers: Vec<ServerHandle>,
+    is_ready: Arc<AtomicBool>,
+}
+
+/// Where the doors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// For phones.
+    pub phones: SocketAddr,
+    /// For terminals and callbacks.
+    pub terminals: SocketAddr,
+    /// For operators.
+    pub admin: SocketAddr,
+}
+
+impl House {
+    /// Opens the house on the current actix system.
+    pub async fn open(checked: Checked, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+        let node = &checked.config.node;
+        let journal = open_journal(&checked)?;
+        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at_least(last_instant(&journal)));
+        let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
+        let read_model = SqliteReadModel::open(&node.read_model).context("node.read_model")?;
+        let read_model = Arc::new(read_model);
+        let world = Arc::new(world(&checked, &journal.journal, &clock, &dice)?);
+        let gate = Gate::new(checked.config.limits.inside_max, GATE_WAIT);
+        let rooms = rooms(&checked, &gate, &clock);
+        world.furnish(rooms.clone());
+        let switchboard = Switchboard::new(Arc::clone(&world));
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let overview = LiveOverview::new(switchboard.clone(), journal.journal.clone());
+        let ports = DoorPorts {
+            switchboard: switchboard.clone(),
+            terminal_keys: checked.roster.clone(),
+            tokens: tokens(&checked, dice.as_ref())?,
+            history: read_model.clone(),
+            overview: Arc::new(overview),
+            metrics: Arc::new(move || metrics.render()),
+            readiness: readiness(&is_ready),
+        };
+        let doors = Arc::new(Doors::new(ports, settings(&checked)));
+        let (addresses, servers, arbiters) = open_doors(&checked, &doors).await?;
+        let watch = start_actors(&checked, &rooms, &world, &clock, &arbiters);
+        following::follow(journal.journal.clone(), read_model);
+        let woken = switchboard.wake_all().await;
+        is_ready.store(true, Ordering::Release);
+        let recovery = journal.recovery;
+        Ok(Self { addresses, recovery, woken, switchboard, doors, journal, gate, watch, servers, is_ready })
+    }
+
+    /// The way to its actors.
+    pub const fn switchboard(&self) -> &Switchboard {
+        &self.switchboard
+    }
+
+    /// Closes in order: nothing new begins, those who wait get their answers if they come in time, everything that was
+    /// recorded is on disk.
+    pub async fn close(self) {
+        self.is_ready.store(false, Ordering::Release);
+        self.gate.drain();
+        self.doors.streams().hang_up();
+        self.emptied().await;
+        for server in self.servers {
+            server.stop(true).await;
+        }
+        self.watch.stand_down();
+        let stopped = tokio::task::spawn_blocking(move || self.journal.stop());
+        if stopped.await.is_err() {
+            tracing::error!("the journal did not close in order; its tail is checked at the next start");
+        }
+    }
+
+    async fn emptied(&self) {
+        let step = Duration::from_millis(50);
+        let mut waited = Duration::ZERO;
+        while self.gate.used() > 0 && waited < CLOSING {
+            actix_rt::time::sleep(step).await;
+            waited = waited.saturating_add(step);
+        }
+    }
+}
+
+fn open_journal(checked: &Checked) -> anyhow::Result<Running> {
+    let node = &checked.config.node;
+    let options = Options {
+        segment_bytes: node.segment_mib.saturating_mul(1024 * 1024),
+        keep: Duration::from_secs(u64::from(node.keep_days).saturating_mul(86_400)),
+        ..Options::PRODUCTION
+    };
+    let clock = Arc::new(SteadyClock::starting_now());
+    journal::start(&node.journal, clock, options).with_context(|| format!("node.journal {}", node.journal.display()))
+}
+
+/// When the last record became true: the clock never starts before it, whatever happened to the wall clock.
+fn last_instant(journal: &Running) -> Timestamp {
+    let mut tail = journal.journal.tail(journal.recovery.last);
+    let last = tail.read(1).ok().and_then(|records| records.last().map(|record| record.at));
+    last.unwrap_or(Timestamp::from_micros(0))
+}
+
+fn world(
+    checked: &Checked,
+    journal: &FileJournal,
+    clock: &Arc<dyn Clock>,
+    dice: &Arc<dyn Dice>,
+) -> anyhow::Result<World> {
+    let ports = Ports {
+        clock: clock.clone(),
+        dice: dice.clone(),
+        journal: Arc::new(journal.clone()),
+        bindings: Arc::new(MemoryBindingStore::new(checked.config.limits.awake_max)),
+        roster: checked.roster.clone(),
+        codes: platforms::code_sender(checked),
+        platforms: platforms::connected(checked, clock, dice)?,
+    };
+    Ok(World::new(ports, checked.rules()))
+}
+
+fn rooms(checked: &Checked, gate: &Gate, clock: &Arc<dyn Clock>) -> Rooms {
+    let shards = NonZeroUsize::new(checked.config.node.workers.saturating_mul(2)).unwrap_or(NonZeroUsize::MIN);
+    Rooms {
+        sessions: Directory::new(shards, gate.clone(), clock.clone()),
+        payers: Directory::new(shards, gate.clone(), clock.clone()),
+        merchants: Directory::new(shards, gate.clone(), clock.clone()),
+        outboxes: Directory::new(NonZeroUsize::MIN, gate.clone(), clock.clone()),
+    }
+}
+
+fn start_actors(
+    checked: &Checked,
+    rooms: &Rooms,
+    world: &Arc<World>,
+    clock: &Arc<dyn Clock>,
+    arbiters: &[ArbiterHandle],
+) -> Watch {
+    let borne = Intensity { most: 10, within: Duration::from_mins(1) };
+    let backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(5) };
+    // What is left of a house whose shards keep dying cannot be trusted: the service manager starts a clean one.
+    let mut supervisor = Supervisor::new(borne, backoff, clock.clone(), |code| std::process::exit(code));
+    let limits = Limits::standard(checked.config.limits.awake_max);
+    let places: Vec<Place> = arbiters.iter().cloned().map(Place::On).collect();
+    rooms.sessions.open(&mut supervisor, world, &places, limits);
+    rooms.payers.open(&mut supervisor, world, &places, limits);
+    rooms.merchants.open(&mut supervisor, world, &places, limits);
+    rooms.outboxes.open(&mut supervisor, world, &places, limits);
+    supervisor.start()
+}
+
+fn readiness(is_ready: &Arc<AtomicBool>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let is_ready = Arc::clone(is_ready);
+    Arc::new(move || {
+        if is_ready.load(Ordering::Acquire) {
+            Readiness::Ready
+        } else {
+            Readiness::NotReady("starting or draining".to_owned())
+        }
+    })
+}
