@@ -74,16 +74,12 @@ export async function resting(element, work) {
   }
 }
 
-/** A button; one that is tapped again while its work runs does nothing. */
+/** A button; while its work runs, it and its neighbours rest. */
 export function button(label, kind, work) {
   const element = h("button", { type: "button", class: kind }, label);
-  element.addEventListener("click", async () => {
-    element.disabled = true;
-    try {
-      await work();
-    } finally {
-      element.disabled = false;
-    }
+  element.addEventListener("click", () => {
+    const room = element.closest("form") ?? element.parentElement;
+    return room.dataset.busy ? undefined : resting(room, work);
   });
   return element;
 }
