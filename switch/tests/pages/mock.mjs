@@ -294,7 +294,7 @@ const phones = [
     return [204];
   }],
   ["GET", "/v1/payments", (ask) => [200, { payments: mine(ask.world, payerOf(ask).payer).map(phoneView) }]],
-  ["GET", "/v1/payments/history", (ask) => [200, { payments: mine(ask.world, payerOf(ask).payer).filter(({ status }) => DECIDED.includes(status)).map(phoneView).reverse() }]],
+  ["GET", "/v1/payments/history", (ask) => [200, { payments: mine(ask.world, payerOf(ask).payer).filter(({ status }) => DECIDED.includes(status)).map((payment) => ({ ...phoneView(payment), at: payment.started_at })).reverse() }]],
   ["GET", "/v1/events", (ask) => {
     payerOf(ask);
     const { response, world, request } = ask;

@@ -1,18 +1,21 @@
 // A payment's trace as a journey: four tracks (terminal, switch, phone, platform), a stop for each step.
 //
-// Where the next step is on another track, the way crosses over as at a turnout. Gaps of a second and more are
-// drawn as waiting. Text stands beside the drawing, so that a screen reader has a plain list. It fetches nothing.
-import { h, s } from "./dom.js";
+// Where the next step is on another track, the way crosses over as at a turnout; a gap of a second and more is drawn as
+// waiting. The text beside it is a plain list and decides how high each step is: the drawing is made anew whenever that
+// changes. It fetches nothing.
+import { h, put, s } from "./dom.js";
 
 const LANES = ["terminal", "switch", "phone", "platform"];
 const SLOW_MS = 1000;
-const ROW = 56;
+const STOP_TOP = 15;
 
-/** The journey of `trace` (`{id, steps: [{at, since_start_ms, gap_ms, lane, step, detail}]}`); `wide` sets the tracks apart. */
-export function journey(trace, wide) {
-  const width = wide ? 67.2 : 32;
+/** The journey of `trace`: `{id, steps: [{at, since_start_ms, gap_ms, lane, step, detail}]}`. */
+export function journey({ steps }) {
   const lanes = h("div", { class: "lanes", "aria-hidden": "true" }, LANES.map((lane) => h("span", null, lane)));
-  return [lanes, h("div", { class: "journey" }, drawing(trace.steps, width), h("ol", null, trace.steps.map(row)))];
+  const list = h("ol", null, steps.map(row));
+  const canvas = s("svg", { "aria-hidden": "true" });
+  new ResizeObserver(() => draw(canvas, lanes, list, steps)).observe(list);
+  return [lanes, h("div", { class: "journey" }, canvas, list)];
 }
 
 function row({ gap_ms: gap, lane, step, detail, since_start_ms: since }) {
@@ -20,24 +23,19 @@ function row({ gap_ms: gap, lane, step, detail, since_start_ms: since }) {
     "li",
     null,
     h("span", { class: gap >= SLOW_MS ? "gap slow" : "gap", title: `${ms(since)} since the start` }, `+${ms(gap)}`),
-    h("strong", null, step),
-    h("span", { class: "unseen" }, ` (${lane})`),
-    detail && h("div", { class: "detail" }, detail),
+    h("div", null, h("strong", null, step), h("span", { class: "unseen" }, ` (${lane})`), detail && h("div", { class: "detail" }, detail)),
   );
 }
 
-function drawing(steps, width) {
-  const x = (lane) => (Math.max(0, LANES.indexOf(lane)) + 0.5) * width;
-  const y = (index) => index * ROW + 16;
-  const height = Math.max(1, steps.length) * ROW;
-  const ways = steps.slice(1).map((step, i) => way([x(steps[i].lane), y(i)], [x(step.lane), y(i + 1)], step.gap_ms >= SLOW_MS));
-  return s(
-    "svg",
-    { width: width * LANES.length, height, "aria-hidden": "true" },
-    LANES.map((lane) => s("path", { class: "track", d: `M${x(lane)} 0V${height - 24}` })),
-    ways,
-    steps.map((step, i) => s("circle", { class: "stop", cx: x(step.lane), cy: y(i), r: 7 })),
-  );
+function draw(canvas, lanes, list, steps) {
+  const width = lanes.firstElementChild.offsetWidth;
+  const height = list.offsetHeight;
+  const stops = steps.map(({ lane }, i) => [(Math.max(0, LANES.indexOf(lane)) + 0.5) * width, list.children[i].offsetTop - list.offsetTop + STOP_TOP]);
+  const tracks = LANES.map((_, i) => s("path", { class: "track", d: `M${(i + 0.5) * width} 0V${height}` }));
+  const ways = stops.slice(1).map((stop, i) => way(stops[i], stop, steps[i + 1].gap_ms >= SLOW_MS));
+  canvas.setAttribute("width", width * LANES.length);
+  canvas.setAttribute("height", height);
+  put(canvas, tracks, ways, stops.map(([cx, cy]) => s("circle", { class: "stop", cx, cy, r: 7 })));
 }
 
 function way([fromX, fromY], [toX, toY], slow) {

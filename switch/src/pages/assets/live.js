@@ -7,7 +7,7 @@ import { at, button, h, notice, put } from "./dom.js";
 import { journey, ms } from "./journey.js";
 import { money } from "./money.js";
 import { follow } from "./stream.js";
-import { statusOf, tag } from "./words.js";
+import { tag } from "./words.js";
 import * as views from "./live_views.js";
 
 const KEPT = "turnout.live.token";
@@ -55,7 +55,7 @@ function show(overview) {
   put(at("tiles"), views.tiles(overview, past));
   place("line", overview.open, () => views.line(overview));
   place("outbox", overview.outbox, () => views.outbox(overview));
-  place("inside", [overview.actors, overview.journal, overview.uptime_seconds], () => views.inside(overview));
+  place("inside", [overview.actors, views.age(overview.uptime_seconds)], () => views.inside(overview));
   place("recent", overview.recent, () => views.recent(overview.recent, open));
 }
 
@@ -75,7 +75,7 @@ async function open(payment) {
   if (!dialog.open) dialog.showModal();
   try {
     const trace = await door.get(`/v1/payments/${payment.id}/trace`);
-    put(dialog, head({ ...payment, status: trace.status ?? payment.status }, trace), journey(trace, matchMedia("(min-width: 52rem)").matches));
+    put(dialog, head({ ...payment, status: trace.status ?? payment.status }, trace), journey(trace));
   } catch (problem) {
     if (!(problem instanceof Problem || problem instanceof NoAnswer)) throw problem;
     put(dialog, head(payment), notice("bad", problem.message));
@@ -84,7 +84,7 @@ async function open(payment) {
 
 function head(payment, trace) {
   const last = trace?.steps.at(-1);
-  const words = [statusOf(payment).name, last && `${trace.steps.length} steps in ${ms(last.since_start_ms)}`].filter(Boolean).join(" · ");
+  const words = last && `${trace.steps.length} steps in ${ms(last.since_start_ms)}`;
   return h(
     "div",
     { class: "row apart" },

@@ -17,15 +17,14 @@ export function tokenForm(wrong, enter) {
 
 /** The five figures. `past` holds what was heard before, oldest first. */
 export function tiles(overview, past) {
-  const { rates, latency_ms: latency, open, outbox, journal, uptime_seconds: uptime } = overview;
+  const { rates, latency_ms: latency, open, outbox, journal } = overview;
   const inDoubt = open.in_doubt ?? 0;
-  const openCount = Object.values(open).reduce((all, count) => all + count, 0);
   return [
     tile("Payments a second", figure(rate(rates.started)), `${rate(rates.approved)} approved, ${rate(rates.declined)} declined`, spark(past.map((one) => one.rates.started))),
     tile("Latency p50", figure(...split(latency?.p50)), `p99 ${latency ? ms(latency.p99) : "–"}`, spark(past.map((one) => one.latency_ms?.p50), past.map((one) => one.latency_ms?.p99))),
-    tile("Open now", figure(grouped(String(openCount))), inDoubt > 0 ? `${inDoubt} in doubt` : "none in doubt", spark(past.map((one) => sumOf(one.open)))),
+    tile("Open now", figure(grouped(String(sumOf(open)))), inDoubt > 0 ? `${inDoubt} in doubt` : "none in doubt", spark(past.map((one) => sumOf(one.open)))),
     tile("Owed", figure(grouped(String(outbox.owed))), outbox.owed > 0 ? `oldest ${age(outbox.oldest_seconds)}` : "nothing", null, outbox.oldest_seconds >= OLD_S),
-    tile("Durable to", figure(grouped(String(journal.durable_seq))), `up ${age(uptime)}`, spark(steps(past.map((one) => one.journal.durable_seq)))),
+    tile("Journal", figure(grouped(String(journal.durable_seq))), "facts durable", spark(steps(past.map((one) => one.journal.durable_seq)))),
   ];
 }
 
@@ -53,7 +52,7 @@ function spark(first, second = []) {
     return points.filter(([, y]) => y !== null).map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
   };
   const line = path(first);
-  const area = line && `${line}V31H0Z`.replace("H0Z", `H${/^M([\d.]+)/.exec(line)[1]}Z`);
+  const area = line && `${line}V31H${/^M([\d.]+)/.exec(line)[1]}Z`;
   return s("svg", { class: "spark", viewBox: "0 0 100 31", preserveAspectRatio: "none", "aria-hidden": "true" }, s("path", { class: "area", d: area }), s("path", { d: line }), second.length > 0 && s("path", { class: "second", d: path(second) }));
 }
 
@@ -77,7 +76,7 @@ export function outbox({ outbox: { owed, items } }) {
       "li",
       { class: "entry" },
       h("span", { class: "grow" }, h("strong", null, KINDS[item.kind] ?? item.kind), h("span", { class: "cut soft small" }, `${item.platform} · ${item.failures} tries in vain`)),
-      h("span", null, h("span", { class: "sumlet" }, money(item.amount, item.currency)), h("br"), h("span", { class: item.age_seconds >= OLD_S ? "age old small" : "age soft small" }, age(item.age_seconds))),
+      h("span", { class: "ends" }, h("span", { class: "sumlet" }, money(item.amount, item.currency)), h("br"), h("span", { class: item.age_seconds >= OLD_S ? "age old small" : "age soft small" }, age(item.age_seconds))),
     );
   const more = owed - items.length;
   const list = items.length === 0 ? h("p", { class: "soft small" }, "Nothing is owed to anyone.") : h("ul", { class: "list" }, items.map(entry));
@@ -87,8 +86,8 @@ export function outbox({ outbox: { owed, items } }) {
 const KINDS = { reversal: "Reversal", giving_back: "Giving back", refund: "Refund", by_hand: "Settle by hand" };
 
 /** Actors alive and the journal. */
-export function inside({ actors, journal, uptime_seconds: uptime, version }) {
-  const rows = [["Terminal sessions", actors.terminal_sessions], ["Payers", actors.payers], ["Merchants", actors.merchants], ["Journal durable to", journal.durable_seq]].map(([name, count]) => [name, grouped(String(count))]);
+export function inside({ actors, uptime_seconds: uptime, version }) {
+  const rows = [["Terminal sessions", actors.terminal_sessions], ["Payers", actors.payers], ["Merchants", actors.merchants]].map(([name, count]) => [name, grouped(String(count))]);
   rows.push(["Up", age(uptime)]);
   if (version) rows.push(["Version", version]);
   return h("section", { class: "card flat stack" }, h("h3", null, "Inside"), h("dl", { class: "pairs" }, rows.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])));
@@ -104,7 +103,7 @@ export function recent(payments, open) {
         "button",
         { type: "button", class: "entry", "data-payment": payment.id, onclick: () => open(payment) },
         h("span", { class: "grow" }, h("strong", null, payment.merchant_name ?? payment.merchant), h("span", { class: "cut soft small" }, [clockTime(payment.started_at), payment.terminal, reason(payment) ?? (payment.took_ms !== undefined && ms(payment.took_ms))].filter(Boolean).join(" · "))),
-        h("span", null, h("span", { class: "sumlet" }, money(payment.amount, payment.currency)), h("br"), tag(payment)),
+        h("span", { class: "ends" }, h("span", { class: "sumlet" }, money(payment.amount, payment.currency)), h("br"), tag(payment)),
       ),
     );
   const list = payments.length === 0 ? h("p", { class: "soft small" }, "No payment yet.") : h("ul", { class: "list" }, payments.map(entry));

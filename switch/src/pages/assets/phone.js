@@ -101,6 +101,7 @@ function logOut() {
   return act(async () => {
     if (desk.binding) await desk.walkAway().catch(() => undefined);
     desk.logOut();
+    page.account = undefined;
     page.tab = "pay";
     page.stage = "subscriber";
   });
@@ -145,7 +146,7 @@ function drawInside() {
   const focused = shown.find((payment) => payment.id === page.focus) ?? shown[0];
   page.focus = focused?.id ?? null;
   drawPlace(focused);
-  const fresh = place("deal", focused && { ...focused, asked: 0 }, () => focused && views.deal(focused, actions));
+  const fresh = place("deal", focused && { ...focused, asked: 0 }, () => focused && views.deal(focused, { ...actions, known: page.account }));
   if (fresh && focused) announce(focused);
   const rest = shown.filter((payment) => payment !== focused);
   place("others", rest.map(({ id, status }) => [id, status]), () => views.others(rest, choose));
@@ -176,7 +177,7 @@ function choose(payment) {
 function announce(payment) {
   const why = payment.last_failure?.message ?? reason(payment) ?? "";
   say(`${payment.merchant_name}, ${payment.amount} ${payment.currency}: ${statusOf(payment).name}. ${why}`);
-  const next = at("deal").querySelector("input, .verdict");
+  const next = [...at("deal").querySelectorAll("input, .verdict")].find((one) => !one.value);
   if (next && payment.status !== "awaiting_confirmation") next.focus({ preventScroll: true });
   at("deal").scrollIntoView({ block: "nearest" });
 }
@@ -187,6 +188,7 @@ const actions = {
   pay: (payment, credential) =>
     act(async () => {
       if (!credential.account || !credential.password) throw new Error("Enter your account and your password.");
+      page.account = credential.account;
       await desk.pay(payment, credential);
     }),
   done: (payment) => desk.done(payment),

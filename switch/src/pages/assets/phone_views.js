@@ -127,8 +127,8 @@ function confirmation(payment, { confirm, decline }) {
   ];
 }
 
-function credential(payment, { pay, decline }) {
-  const account = field({ id: "account", label: "Account", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true, maxlength: 128 });
+function credential(payment, { pay, decline, known }) {
+  const account = field({ id: "account", label: "Account", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true, maxlength: 128, value: known ?? "" });
   const password = field({
     id: "password", label: "Password", type: "password", autocomplete: "off", required: true, maxlength: 128,
     hint: "Sealed on this device for the payment platform. The switch and the shop cannot read it, and it is kept nowhere.",
@@ -140,12 +140,12 @@ function credential(payment, { pay, decline }) {
   };
   const { attempt = payment.interface.attempt, attempts_max: most, last_failure: failure } = payment;
   return [
-    failure && notice("bad", h("strong", null, failure.message), attempt > 1 && ` Attempt ${attempt} of ${most}.`, attempt === most && " It is the last one."),
+    failure && notice("bad", h("strong", null, failure.message), " Nothing was paid; you can try again."),
+    h("p", { class: "soft small outcome" }, `Attempt ${attempt} of ${most}`, attempt === most && attempt > 1 && ", the last one", countdown(payment.interface.expires_at, " · good for ")),
     form(
       send, account.field, password.field,
       h("button", { class: "main big wide" }, "Pay ", money(payment.amount, payment.currency)),
       button("Give up this payment", "plain wide", () => decline(payment)),
-      h("p", { class: "soft small" }, `Attempt ${attempt} of ${most}`, countdown(payment.interface.expires_at, " · good for ")),
     ),
   ];
 }
@@ -163,17 +163,29 @@ function doubt() {
 
 function result(payment, { done }) {
   const [lamp, verdict, words] = RESULTS[payment.status](payment);
-  const refunds = (payment.refunds ?? []).map((refund) => h("p", { class: "soft small" }, `Refund of ${money(refund.amount, refund.currency)}: ${REFUNDS[refund.state] ?? refund.state}`));
-  return [signal(lamp, verdict), [h("p", { class: "busyless" }, words), refunds, button("Done", "main big wide", () => done(payment))]];
+  const refunds = (payment.refunds ?? []).map((refund) => h("p", { class: "soft small outcome" }, `Refund of ${money(refund.amount, refund.currency)}: ${REFUNDS[refund.state] ?? refund.state}`));
+  return [signal(lamp, verdict), [h("p", { class: "outcome" }, words), refunds, button("Done", "main big wide", () => done(payment))]];
 }
 
 const REFUNDS = { owed: "on its way", done: "back on your account", refused: "refused by the platform" };
 
 const RESULTS = {
   approved: () => ["go", "Paid", "The shop has been told."],
-  declined: (payment) => ["stop", "Not paid", `${reason(payment) ?? "The payment was declined."} No money moved.`],
-  reversing: (payment) => ["stop", "Not paid", `${reason(payment) ?? "The payment is being taken back."} Should money have moved, it is on its way back; the switch sees to that.`],
-  reversed: (payment) => ["stop", "Taken back", `${reason(payment) ?? "The payment was taken back."} Nothing is left of it on your account.`],
+  declined: (payment) => ["stop", "Not paid", `${whyNot(payment) ?? "The payment was declined."} No money moved.`],
+  reversing: (payment) => ["stop", "Not paid", `${whyNot(payment) ?? "The payment is being taken back."} Should money have moved, it is on its way back; the switch sees to that.`],
+  reversed: (payment) => ["stop", "Taken back", `${whyNot(payment) ?? "The payment was taken back."} Nothing is left of it on your account.`],
+};
+
+/** The refusal as its payer is told it: the switch's sentences speak of the payer to everyone else. */
+function whyNot(payment) {
+  return TO_THE_PAYER[payment.refusal?.code] ?? reason(payment);
+}
+
+const TO_THE_PAYER = {
+  declined_by_payer: "You declined.",
+  not_confirmed: "You did not answer in time.",
+  not_paid_in_time: "You did not pay in time.",
+  reversed_by_terminal: "The shop took the payment back.",
 };
 
 /** Other payments that wait for this payer. */
@@ -191,9 +203,9 @@ export function history(payments) {
 }
 
 function lines(payment) {
-  const time = clockTime(payment.decided_at ?? payment.at);
+  const time = clockTime(payment.at);
   return [
     h("span", { class: "grow" }, h("strong", null, payment.merchant_name), h("span", { class: "cut soft small" }, [time, reason(payment)].filter(Boolean).join(" · ") || payment.reference || payment.id)),
-    h("span", null, h("span", { class: "sumlet" }, money(payment.amount, payment.currency)), h("br"), tag(payment)),
+    h("span", { class: "ends" }, h("span", { class: "sumlet" }, money(payment.amount, payment.currency)), h("br"), tag(payment)),
   ];
 }

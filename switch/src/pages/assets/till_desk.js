@@ -201,8 +201,9 @@ const TASKS = {
     if (now() > late + GRACE_MS) return desk.update(key, { task: "reverse" }, turn);
     const answer = payment
       ? await desk.ask("GET", `/v1/payments/${payment.id}`, { wait: 2 })
-      : await desk.ask("POST", "/v1/payments", { json: body, key, wait: 0 });
+      : await desk.ask("POST", "/v1/payments", { json: body, key });
     desk.update(key, { payment: answer, task: decided(answer) ? undefined : "charge" }, turn);
+    if (payment?.status !== answer.status) desk.look();
     if (payment && payment.status === answer.status) await rest(200);
     return undefined;
   },
