@@ -40,13 +40,15 @@ test("a_key_that_is_not_on_our_curve_seals_nothing", async () => {
 
 test("the_key_derivation_is_that_of_rfc_7518_appendix_c", async () => {
   const alice = {
-    kty: "EC", crv: "P-256",
+    kty: "EC",
+    crv: "P-256",
     x: "gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0",
     y: "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps",
     d: "0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo",
   };
   const bob = {
-    kty: "EC", crv: "P-256",
+    kty: "EC",
+    crv: "P-256",
     x: "weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ",
     y: "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck",
   };
@@ -76,7 +78,14 @@ test("a_stranger_reads_every_code_from_the_shortest_to_the_longest", () => {
 
 test("a_scratched_code_is_still_read", () => {
   const matrix = qr("http://127.0.0.1:8080/#terminal=T1");
-  for (const [row, column] of [[12, 12], [13, 12], [12, 13], [20, 15], [21, 15], [15, 22]]) {
+  for (const [row, column] of [
+    [12, 12],
+    [13, 12],
+    [12, 13],
+    [20, 15],
+    [21, 15],
+    [15, 22],
+  ]) {
     matrix[row][column] = !matrix[row][column];
   }
   assert.equal(seen(matrix), "http://127.0.0.1:8080/#terminal=T1");
@@ -92,23 +101,37 @@ test("the_drawn_path_covers_the_dark_modules_and_no_others", () => {
 });
 
 test("money_is_exact_whatever_the_currency", () => {
-  assert.deepEqual(["0", "5", "1250"].map((minor) => decimalOf(minor, "EUR")), ["0.00", "0.05", "12.50"]);
+  assert.deepEqual(
+    ["0", "5", "1250"].map((minor) => decimalOf(minor, "EUR")),
+    ["0.00", "0.05", "12.50"],
+  );
   assert.deepEqual([decimalOf("1250", "JPY"), decimalOf("1250", "KWD")], ["1250", "1.250"]);
   assert.equal(decimalOf("999999999999", "EUR"), "9999999999.99");
-  assert.deepEqual(["12.5", "12,50", "12", "0.07"].map((text) => minorOf(text, "EUR")), [1250n, 1250n, 1200n, 7n]);
-  for (const wrong of ["", "1.234", "-1", "1e3", "1 000", "99999999999999", ".5", "NaN"]) assert.equal(minorOf(wrong, "EUR"), null, wrong);
+  assert.deepEqual(
+    ["12.5", "12,50", "12", "0.07"].map((text) => minorOf(text, "EUR")),
+    [1250n, 1250n, 1200n, 7n],
+  );
+  for (const wrong of ["", "1.234", "-1", "1e3", "1 000", "99999999999999", ".5", "NaN"])
+    assert.equal(minorOf(wrong, "EUR"), null, wrong);
   assert.deepEqual([minorOf("12.5", "JPY"), minorOf("9999999999.99", "EUR")], [null, 999_999_999_999n]);
   assert.deepEqual([grouped("1234567.50"), grouped("999"), grouped("?")], ["1\u202f234\u202f567.50", "999", "?"]);
   assert.equal(money("12.50", "EUR"), "12.50\u00a0EUR");
 });
 
 test("events_are_whole_however_the_network_cuts_them", () => {
-  const text = ": hello\r\nid: 7\r\nevent: payment\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\nid: 8\ndata:x\n\nretry: 50\rdata\r\r";
+  const text = ': hello\r\nid: 7\r\nevent: payment\r\ndata: {"a":\r\ndata: 1}\r\n\r\nid: 8\ndata:x\n\nretry: 50\rdata\r\r';
   const whole = new EventParser().push(text);
-  assert.deepEqual(whole.slice(0, 2), [{ type: "payment", data: "{\"a\":\n1}", id: "7" }, { type: "message", data: "x", id: "8" }]);
+  assert.deepEqual(whole.slice(0, 2), [
+    { type: "payment", data: '{"a":\n1}', id: "7" },
+    { type: "message", data: "x", id: "8" },
+  ]);
   for (let cut = 0; cut <= text.length; cut += 1) {
     const parser = new EventParser();
-    assert.deepEqual([...parser.push(text.slice(0, cut)), ...parser.push(text.slice(cut))].slice(0, 2), whole.slice(0, 2), `cut ${cut}`);
+    assert.deepEqual(
+      [...parser.push(text.slice(0, cut)), ...parser.push(text.slice(cut))].slice(0, 2),
+      whole.slice(0, 2),
+      `cut ${cut}`,
+    );
     parser.push("data: end\n\n");
     assert.equal(parser.retryMs, 50);
   }
@@ -118,7 +141,9 @@ function seen(matrix) {
   const [scale, quiet] = [4, 4];
   const size = (matrix.length + 2 * quiet) * scale;
   const image = new Uint8ClampedArray(4 * size * size).fill(255);
-  matrix.forEach((row, y) => row.forEach((dark, x) => dark && blacken(image, size, (x + quiet) * scale, (y + quiet) * scale, scale)));
+  matrix.forEach((row, y) =>
+    row.forEach((dark, x) => dark && blacken(image, size, (x + quiet) * scale, (y + quiet) * scale, scale)),
+  );
   return jsQR(image, size, size)?.data;
 }
 

@@ -1,18 +1,21 @@
 // The pages in a real Chromium: a payer and a cashier play the story, and the console stays silent.
 //
 // Against the real switch: PHONE_URL, TILL_URL and LIVE_URL name the three listeners, and TERMINAL, TERMINAL_KEY, SUBSCRIBER,
-// ACCOUNT and PASSWORD say who plays. Without them the pages run on mock.mjs, where lost answers can be played too.
+// ACCOUNT and PASSWORD say who plays. Without them the pages run on mock/switch.mjs, where lost answers can be played too.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { DESK, PHONE, launch, shot, tab, tooWide } from "./chromium.mjs";
-import { mockSwitch } from "./mock.mjs";
+import { mockSwitch } from "./mock/switch.mjs";
 
 const { PHONE_URL, TILL_URL, LIVE_URL } = process.env;
 const real = Boolean(PHONE_URL);
 const who = {
-  terminal: process.env.TERMINAL ?? "T1", key: process.env.TERMINAL_KEY ?? "till-key-1", subscriber: process.env.SUBSCRIBER ?? "0000000100",
-  account: process.env.ACCOUNT ?? "anna", password: process.env.PASSWORD ?? "open sesame",
+  terminal: process.env.TERMINAL ?? "T1",
+  key: process.env.TERMINAL_KEY ?? "till-key-1",
+  subscriber: process.env.SUBSCRIBER ?? "0000000100",
+  account: process.env.ACCOUNT ?? "anna",
+  password: process.env.PASSWORD ?? "open sesame",
 };
 
 let browser;
@@ -33,15 +36,22 @@ after(async () => {
 test("a_bad_page_is_caught_complaining_so_that_silence_means_something", async () => {
   const policy = { "content-type": "text/html", "content-security-policy": "default-src 'none'; script-src 'self'" };
   const server = createServer((request, response) => {
-    if (request.url === "/bad.js") return response.writeHead(200, { "content-type": "text/javascript" }).end("throw new Error('uncaught')");
+    if (request.url === "/bad.js")
+      return response.writeHead(200, { "content-type": "text/javascript" }).end("throw new Error('uncaught')");
     return response.writeHead(200, policy).end("<script src=bad.js></script><script>inline()</script><img src=gone.png>");
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   const { complaints, context } = await tab(browser, `http://127.0.0.1:${server.address().port}/`);
   await context.close();
   server.close();
-  assert.ok(complaints.some((text) => text.includes("uncaught")), "an exception");
-  assert.ok(complaints.some((text) => /content security policy/i.test(text)), "the policy");
+  assert.ok(
+    complaints.some((text) => text.includes("uncaught")),
+    "an exception",
+  );
+  assert.ok(
+    complaints.some((text) => /content security policy/i.test(text)),
+    "the policy",
+  );
 });
 
 test("a_wrong_password_costs_one_attempt_and_the_right_one_pays_at_both_ends", async () => {
@@ -56,7 +66,10 @@ test("a_wrong_password_costs_one_attempt_and_the_right_one_pays_at_both_ends", a
   await shot(phone.page, "phone-confirm");
   await phone.page.getByRole("button", { name: "Confirm" }).click();
   await pay(phone.page, "wrong");
-  await phone.page.getByText(/Attempt 2 of \d/).first().waitFor();
+  await phone.page
+    .getByText(/Attempt 2 of \d/)
+    .first()
+    .waitFor();
   assert.equal(await phone.page.getByLabel("Password").inputValue(), "");
   await shot(phone.page, "phone-second-attempt");
   await pay(phone.page, who.password);
@@ -84,6 +97,22 @@ test("the_amount_may_come_first_and_a_no_is_told_at_the_till_with_its_reason", a
   assert.match(await till.page.locator("#work").innerText(), /payer declined/i);
   await shot(till.page, "till-declined");
   await shot(phone.page, "phone-declined");
+  await fitsAndIsSilent(till, phone);
+});
+
+test("wrong_passwords_are_counted_and_end_in_a_clear_decline", async () => {
+  const till = await openTill();
+  const phone = await openPhone();
+  await stand(phone.page);
+  await charge(till.page, "1500");
+  await phone.page.getByRole("button", { name: "Confirm" }).click();
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    await phone.page.getByText(`Attempt ${attempt} of 3`).waitFor();
+    await pay(phone.page, "wrong");
+  }
+  await phone.page.getByText("Not paid", { exact: true }).waitFor();
+  await till.page.locator("#work .verdict").waitFor();
+  assert.match(await till.page.locator("#work").innerText(), /wrong too often/);
   await fitsAndIsSilent(till, phone);
 });
 
@@ -124,7 +153,10 @@ test("a_till_that_is_reloaded_in_mid_payment_goes_on_with_the_same_payment", asy
 
 test("the_live_page_shows_the_switch_at_work_and_a_payments_whole_journey", async () => {
   const { till, phone } = await paid("600");
-  for (const [name, viewport] of [["phone", PHONE], ["desk", DESK]]) {
+  for (const [name, viewport] of [
+    ["phone", PHONE],
+    ["desk", DESK],
+  ]) {
     const live = await tab(browser, urls.live, { viewport, colorScheme: name === "desk" ? "dark" : "light" });
     await live.page.locator("#recent .entry").first().waitFor();
     await live.page.waitForTimeout(real ? 5000 : 2500);
@@ -137,12 +169,22 @@ test("the_live_page_shows_the_switch_at_work_and_a_payments_whole_journey", asyn
   await fitsAndIsSilent(till, phone);
 });
 
+test("an_amount_that_the_switch_refuses_is_said_so_and_leaves_nothing_behind", { skip: real }, async () => {
+  const till = await openTill();
+  await charge(till.page, "9999999");
+  await till.page.getByText("above what this terminal may ask").waitFor();
+  await till.page.getByText("No sales yet.").waitFor();
+  await till.context.close();
+});
+
 test("a_lost_answer_is_asked_for_again_under_the_same_key", { skip: real }, async () => {
   const till = await openTill();
   mock.world.trouble.loseAnswers = 2;
   await charge(till.page, "700");
   await till.page.getByText("Waiting for the customer's phone").waitFor();
-  const asked = mock.world.requests.filter(({ method, path, body }) => method === "POST" && path === "/v1/payments" && body.includes('"7.00"'));
+  const asked = mock.world.requests.filter(
+    ({ method, path, body }) => method === "POST" && path === "/v1/payments" && body.includes('"7.00"'),
+  );
   assert.equal(asked.length, 3);
   assert.equal(new Set(asked.map(({ headers }) => headers["idempotency-key"])).size, 1);
   await till.page.getByRole("button", { name: "Cancel the sale" }).click();
@@ -183,14 +225,15 @@ test("a_log_in_that_ran_out_does_not_lose_the_payment", { skip: real }, async ()
 });
 
 test("a_doubt_is_explained_and_ends", { skip: real }, async () => {
-  const till = await openTill();
-  const phone = await openPhone();
+  const till = await openTill("dark");
+  const phone = await openPhone("dark");
   await stand(phone.page);
   await charge(till.page, "1000");
   await phone.page.getByRole("button", { name: "Confirm" }).click();
   await pay(phone.page, who.password, "silent");
   await phone.page.getByText("We do not know yet").waitFor();
   await shot(phone.page, "phone-in-doubt");
+  await shot(till.page, "till-in-doubt");
   await phone.page.getByText("Taken back", { exact: true }).waitFor();
   await fitsAndIsSilent(till, phone);
 });
@@ -223,7 +266,9 @@ test("a_page_that_came_over_plain_http_says_that_it_cannot_seal", { skip: real }
 
 test("no_password_stays_in_the_browser_and_no_key_in_the_address", async () => {
   const { till, phone } = await paid("1300");
-  const kept = await phone.page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.documentElement.outerHTML]));
+  const kept = await phone.page.evaluate(() =>
+    JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.documentElement.outerHTML]),
+  );
   assert.ok(kept.includes(who.terminal), "the search finds what is there");
   assert.ok(!kept.includes(who.password));
   assert.ok(!till.page.url().includes(who.key));
@@ -231,14 +276,16 @@ test("no_password_stays_in_the_browser_and_no_key_in_the_address", async () => {
   await fitsAndIsSilent(till, phone);
 });
 
-async function openTill(viewport = DESK) {
-  const till = await tab(browser, `${urls.till}#terminal=${who.terminal}&key=${encodeURIComponent(who.key)}`, { viewport });
+async function openTill(colorScheme = "light") {
+  const till = await tab(browser, `${urls.till}#terminal=${who.terminal}&key=${encodeURIComponent(who.key)}`, {
+    colorScheme,
+  });
   await till.page.getByRole("button", { name: "Charge" }).waitFor();
   return till;
 }
 
-async function openPhone() {
-  const phone = await tab(browser, `${urls.phone}#terminal=${who.terminal}`, { viewport: PHONE });
+async function openPhone(colorScheme = "light") {
+  const phone = await tab(browser, `${urls.phone}#terminal=${who.terminal}`, { viewport: PHONE, colorScheme });
   await shot(phone.page, "phone-log-in");
   await logIn(phone.page);
   return phone;

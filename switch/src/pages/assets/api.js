@@ -67,7 +67,13 @@ export class Door {
   async #send(path, { patience, ...request }) {
     const url = new URL(path, document.baseURI);
     try {
-      return await fetch(url, { ...request, cache: "no-store", credentials: "omit", redirect: "error", signal: timeout(patience) });
+      return await fetch(url, {
+        ...request,
+        cache: "no-store",
+        credentials: "omit",
+        redirect: "error",
+        signal: timeout(patience),
+      });
     } catch {
       throw new NoAnswer();
     }

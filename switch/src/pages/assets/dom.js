@@ -25,7 +25,8 @@ function furnished(element, props, children) {
   return element;
 }
 
-const present = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+const present = (children) =>
+  children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 
 /** Replaces what stands in `place`. */
 export function put(place, ...children) {

@@ -11,7 +11,11 @@ const STOP_TOP = 15;
 
 /** The journey of `trace`: `{id, steps: [{at, since_start_ms, gap_ms, lane, step, detail}]}`. */
 export function journey({ steps }) {
-  const lanes = h("div", { class: "lanes", "aria-hidden": "true" }, LANES.map((lane) => h("span", null, lane)));
+  const lanes = h(
+    "div",
+    { class: "lanes", "aria-hidden": "true" },
+    LANES.map((lane) => h("span", null, lane)),
+  );
   const list = h("ol", null, steps.map(row));
   const canvas = s("svg", { "aria-hidden": "true" });
   new ResizeObserver(() => draw(canvas, lanes, list, steps)).observe(list);
@@ -23,24 +27,39 @@ function row({ gap_ms: gap, lane, step, detail, since_start_ms: since }) {
     "li",
     null,
     h("span", { class: gap >= SLOW_MS ? "gap slow" : "gap", title: `${ms(since)} since the start` }, `+${ms(gap)}`),
-    h("div", null, h("strong", null, step), h("span", { class: "unseen" }, ` (${lane})`), detail && h("div", { class: "detail" }, detail)),
+    h(
+      "div",
+      null,
+      h("strong", null, step),
+      h("span", { class: "unseen" }, ` (${lane})`),
+      detail && h("div", { class: "detail" }, detail),
+    ),
   );
 }
 
 function draw(canvas, lanes, list, steps) {
-  const width = lanes.firstElementChild.offsetWidth;
+  const xs = [...lanes.children].map((name) => name.offsetLeft + name.offsetWidth / 2 - lanes.offsetLeft);
   const height = list.offsetHeight;
-  const stops = steps.map(({ lane }, i) => [(Math.max(0, LANES.indexOf(lane)) + 0.5) * width, list.children[i].offsetTop - list.offsetTop + STOP_TOP]);
-  const tracks = LANES.map((_, i) => s("path", { class: "track", d: `M${(i + 0.5) * width} 0V${height}` }));
+  const stops = steps.map(({ lane }, i) => [
+    xs[Math.max(0, LANES.indexOf(lane))],
+    list.children[i].offsetTop - list.offsetTop + STOP_TOP,
+  ]);
+  const tracks = xs.map((x) => s("path", { class: "track", d: `M${x} 0V${height}` }));
   const ways = stops.slice(1).map((stop, i) => way(stops[i], stop, steps[i + 1].gap_ms >= SLOW_MS));
-  canvas.setAttribute("width", width * LANES.length);
+  canvas.setAttribute("width", lanes.offsetWidth);
   canvas.setAttribute("height", height);
-  put(canvas, tracks, ways, stops.map(([cx, cy]) => s("circle", { class: "stop", cx, cy, r: 7 })));
+  put(
+    canvas,
+    tracks,
+    ways,
+    stops.map(([cx, cy]) => s("circle", { class: "stop", cx, cy, r: 7 })),
+  );
 }
 
 function way([fromX, fromY], [toX, toY], slow) {
   const middle = (fromY + toY) / 2;
-  const d = fromX === toX ? `M${fromX} ${fromY}V${toY}` : `M${fromX} ${fromY}C${fromX} ${middle} ${toX} ${middle} ${toX} ${toY}`;
+  const d =
+    fromX === toX ? `M${fromX} ${fromY}V${toY}` : `M${fromX} ${fromY}C${fromX} ${middle} ${toX} ${middle} ${toX} ${toY}`;
   return s("path", { class: slow ? "way slow" : "way", d });
 }
 

@@ -37,11 +37,14 @@ function watch() {
 
 function askForToken() {
   lamp("stop", "Locked");
-  put(at("sign-in"), views.tokenForm(Boolean(token), (given) => {
-    token = given;
-    sessionStorage.setItem(KEPT, given);
-    watch();
-  }));
+  put(
+    at("sign-in"),
+    views.tokenForm(Boolean(token), (given) => {
+      token = given;
+      sessionStorage.setItem(KEPT, given);
+      watch();
+    }),
+  );
 }
 
 function lamp(kind, words) {
@@ -66,7 +69,10 @@ function place(id, what, view) {
   drawn.set(id, key);
   const focused = at(id).contains(document.activeElement) && document.activeElement.dataset.payment;
   put(at(id), view());
-  if (focused) at(id).querySelector(`[data-payment="${CSS.escape(focused)}"]`)?.focus();
+  if (focused)
+    at(id)
+      .querySelector(`[data-payment="${CSS.escape(focused)}"]`)
+      ?.focus();
 }
 
 async function open(payment) {
@@ -88,7 +94,13 @@ function head(payment, trace) {
   return h(
     "div",
     { class: "row apart" },
-    h("div", { class: "grow" }, h("h2", { id: "trace-title" }, money(payment.amount, payment.currency), " ", tag(payment)), h("p", { class: "soft small" }, words), h("p", { class: "mono soft" }, payment.id)),
+    h(
+      "div",
+      { class: "grow" },
+      h("h2", { id: "trace-title" }, money(payment.amount, payment.currency), " ", tag(payment)),
+      h("p", { class: "soft small" }, words),
+      h("p", { class: "mono soft" }, payment.id),
+    ),
     button("Close", "", () => at("trace").close()),
   );
 }

@@ -47,7 +47,10 @@ function tell(kind, text) {
 function loggedOut() {
   page.stage = "subscriber";
   const open = desk.shown().some((payment) => !decided(payment));
-  tell("warn", open ? "Your log-in ran out. Log in again: your payment is still there." : "Your log-in ran out. Please log in again.");
+  tell(
+    "warn",
+    open ? "Your log-in ran out. Log in again: your payment is still there." : "Your log-in ran out. Please log in again.",
+  );
   draw();
 }
 
@@ -146,10 +149,18 @@ function drawInside() {
   const focused = shown.find((payment) => payment.id === page.focus) ?? shown[0];
   page.focus = focused?.id ?? null;
   drawPlace(focused);
-  const fresh = place("deal", focused && { ...focused, asked: 0 }, () => focused && views.deal(focused, { ...actions, known: page.account }));
+  const fresh = place(
+    "deal",
+    focused && { ...focused, asked: 0 },
+    () => focused && views.deal(focused, { ...actions, known: page.account }),
+  );
   if (fresh && focused) announce(focused);
   const rest = shown.filter((payment) => payment !== focused);
-  place("others", rest.map(({ id, status }) => [id, status]), () => views.others(rest, choose));
+  place(
+    "others",
+    rest.map(({ id, status }) => [id, status]),
+    () => views.others(rest, choose),
+  );
   if (page.tab === "history") place("history", page.history, () => views.history(page.history ?? null));
 }
 
@@ -157,8 +168,13 @@ function drawPlace(focused) {
   const { binding, session } = desk;
   const terminal = page.terminal ?? session.lastTerminal;
   const idle = !focused;
-  if (binding) return place("place", [binding, idle], () => views.standing({ binding, idle, leave: () => act(() => desk.walkAway()) }));
-  return place("place", [terminal, idle], () => idle && views.terminalForm({ terminal, again: session.lastTerminal === terminal && Boolean(terminal), stand }));
+  if (binding)
+    return place("place", [binding, idle], () => views.standing({ binding, idle, leave: () => act(() => desk.walkAway()) }));
+  return place(
+    "place",
+    [terminal, idle],
+    () => idle && views.terminalForm({ terminal, again: session.lastTerminal === terminal && Boolean(terminal), stand }),
+  );
 }
 
 function stand(terminal) {

@@ -110,7 +110,8 @@ export class Desk {
     try {
       const { payments } = await this.#ask("GET", "/v1/payments");
       const there = new Set(payments.map((payment) => payment.id));
-      for (const [id, known] of this.payments) if (!there.has(id) && !decided(known) && known.asked <= asked) this.payments.delete(id);
+      for (const [id, known] of this.payments)
+        if (!there.has(id) && !decided(known) && known.asked <= asked) this.payments.delete(id);
       payments.forEach((payment) => this.#take(payment, asked));
       this.listedAt = Date.now();
       if (this.line === "lost") this.line = "polling";
@@ -135,7 +136,7 @@ export class Desk {
 
   /** Seals account and password for the platform and sends them by its interface. */
   async pay(payment, credential) {
-    const { url, attempt, key, permit, expires_at: expires } = payment.interface;
+    const { url, key, permit, expires_at: expires } = payment.interface;
     const { id, amount, currency, merchant } = payment;
     const exp = Math.floor(Date.parse(expires) / 1000);
     const jwe = await seal(key, { payment: id, amount, currency, merchant, permit, exp }, credential);
@@ -145,7 +146,7 @@ export class Desk {
     }
     // The platform's own door: our token is none of its business, and the word that counts comes by the switch.
     await new Door(() => null).ask("POST", there.href, { body: jwe, type: "application/jose", wait: 20 }).catch(passed);
-    return this.#move(payment, "GET", `/v1/payments/${id}`, { wait: 20, attempt });
+    return this.#move(payment, "GET", `/v1/payments/${id}`, { wait: 20 });
   }
 
   /** The payer has read the result. */
@@ -210,7 +211,8 @@ export class Desk {
     if (type !== "payment") return;
     const payment = JSON.parse(data);
     // An event that seems to go back in time was overtaken by an answer, or knows better: the switch is asked.
-    if (order(payment) < order(this.payments.get(payment.id))) return void this.#look(payment.id).then(() => this.changed(), passed);
+    if (order(payment) < order(this.payments.get(payment.id)))
+      return void this.#look(payment.id).then(() => this.changed(), passed);
     this.#take(payment, (this.#asked += 1));
     this.changed();
   }
@@ -220,13 +222,15 @@ export class Desk {
     if (known && known.asked > asked) return;
     this.payments.set(payment.id, { ...payment, asked });
     if (decided(payment)) this.#roundIsOver(payment);
-    else if (!this.session.seen.includes(payment.id)) this.#keep({ ...this.session, seen: [...this.session.seen, payment.id].slice(-50) });
+    else if (!this.session.seen.includes(payment.id))
+      this.#keep({ ...this.session, seen: [...this.session.seen, payment.id].slice(-50) });
   }
 
   /** A binding ends when its payment is decided. */
   #roundIsOver({ terminal, epoch }) {
     const { binding } = this.session;
-    if (binding && binding.terminal === terminal && binding.epoch <= epoch) this.#keep({ ...this.session, binding: undefined });
+    if (binding && binding.terminal === terminal && binding.epoch <= epoch)
+      this.#keep({ ...this.session, binding: undefined });
   }
 
   #heard(line) {

@@ -4,7 +4,14 @@
 // than the address of a phone page needs; from version 7 on the standard asks for more than is done here.
 
 /** Of versions 1 to 6 at level M: data bytes, error correction bytes per block, blocks. All blocks are alike. */
-const VERSIONS = [[16, 10, 1], [28, 16, 1], [44, 26, 1], [64, 18, 2], [86, 24, 2], [108, 16, 4]];
+const VERSIONS = [
+  [16, 10, 1],
+  [28, 16, 1],
+  [44, 26, 1],
+  [64, 18, 2],
+  [86, 24, 2],
+  [108, 16, 4],
+];
 
 /** How many bytes a code holds at most. */
 export const QR_BYTES_MAX = 106;
@@ -50,7 +57,13 @@ export function qrPath(matrix) {
 /** Mode and length, the bytes, the end, and padding (7.4). */
 function dataBytes(bytes, version) {
   const [room] = VERSIONS[version - 1];
-  const nibbles = [4, bytes.length >> 4, bytes.length & 15, ...Array.from(bytes, (byte) => [byte >> 4, byte & 15]).flat(), 0];
+  const nibbles = [
+    4,
+    bytes.length >> 4,
+    bytes.length & 15,
+    ...Array.from(bytes, (byte) => [byte >> 4, byte & 15]).flat(),
+    0,
+  ];
   const data = Array.from({ length: nibbles.length / 2 }, (_, i) => (nibbles[2 * i] << 4) | nibbles[2 * i + 1]);
   for (let pad = 0; data.length < room; pad += 1) data.push(pad % 2 === 0 ? 0xec : 0x11);
   return data;
@@ -117,7 +130,12 @@ function withPatterns(version) {
     set(6, i, i % 2 === 0);
     set(i, 6, i % 2 === 0);
   }
-  for (const [row, column] of [[3, 3], [3, size - 4], [size - 4, 3]]) rings(row, column, 4, (ring) => ring !== 2 && ring !== 4);
+  for (const [row, column] of [
+    [3, 3],
+    [3, size - 4],
+    [size - 4, 3],
+  ])
+    rings(row, column, 4, (ring) => ring !== 2 && ring !== 4);
   if (version > 1) rings(size - 7, size - 7, 2, (ring) => ring !== 1);
   for (const [row, column] of formatPlaces(size).flat()) set(row, column, false);
   set(size - 8, 8, true);

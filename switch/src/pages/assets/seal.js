@@ -48,7 +48,13 @@ async function contentKey(own, other, subtle) {
 }
 
 /** The Concat KDF of RFC 7518 4.6.2 with SHA-256, for keys of up to 256 bits. */
-export async function concatKdf(secret, algorithm, bits, { partyU = utf8(""), partyV = utf8("") } = {}, subtle = globalThis.crypto.subtle) {
+export async function concatKdf(
+  secret,
+  algorithm,
+  bits,
+  { partyU = utf8(""), partyV = utf8("") } = {},
+  subtle = globalThis.crypto.subtle,
+) {
   const counted = (bytes) => [uint32(bytes.length), bytes];
   const otherInfo = [counted(utf8(algorithm)), counted(partyU), counted(partyV), uint32(bits)];
   const digest = await subtle.digest("SHA-256", joined([uint32(1), secret, ...otherInfo.flat()]));

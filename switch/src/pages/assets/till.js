@@ -18,7 +18,8 @@ function begin() {
   const given = fragment();
   const [terminal, key, phonePage] = ["terminal", "key", "phone"].map((name) => given.get(name) ?? undefined);
   page.terminal = terminal;
-  if (given.has("key")) history.replaceState(null, "", terminal ? `#terminal=${encodeURIComponent(terminal)}` : location.pathname);
+  if (given.has("key"))
+    history.replaceState(null, "", terminal ? `#terminal=${encodeURIComponent(terminal)}` : location.pathname);
   document.addEventListener("keydown", typed);
   if (terminal && key) desk.signIn(terminal, key, phonePage);
   else if (desk.signedIn) desk.resume();
@@ -43,10 +44,18 @@ function draw() {
   const open = desk.signedIn && !desk.barred;
   at("counter").hidden = !open;
   drawHead(open);
-  place("sign-in", [open, desk.barred, page.terminal], () => !open && [
-    desk.barred && notice("bad", desk.barred),
-    views.signInForm({ terminal: desk.kept.terminal ?? page.terminal, enter: (terminal, key) => act(() => enter(terminal, key)) }),
-  ]);
+  place(
+    "sign-in",
+    [open, desk.barred, page.terminal],
+    () =>
+      !open && [
+        desk.barred && notice("bad", desk.barred),
+        views.signInForm({
+          terminal: desk.kept.terminal ?? page.terminal,
+          enter: (terminal, key) => act(() => enter(terminal, key)),
+        }),
+      ],
+  );
   if (open) drawCounter();
 }
 
@@ -86,13 +95,17 @@ function drawCounter() {
   const name = kept.terminal;
   const fresh = place("work", workShown(sale), () => drawWork(sale, { address, name, reached }));
   if (fresh) announce(sale);
-  place("stand", [terminal?.binding, name, address], () => views.stand({ terminal, name, address, clear: () => act(() => desk.clear()), move }));
+  place("stand", [terminal?.binding, name, address], () =>
+    views.stand({ terminal, name, address, clear: () => act(() => desk.clear()), move }),
+  );
   place("sales", [kept.sales, kept.hand], () => views.sales(kept.sales, { hand: kept.hand, choose }));
 }
 
 function workShown(sale) {
   const currency = desk.terminal?.currency;
-  return sale ? [sale, desk.reached, page.refunding, desk.phonePage] : [null, page.digits, currency ?? page.currency, Boolean(currency)];
+  return sale
+    ? [sale, desk.reached, page.refunding, desk.phonePage]
+    : [null, page.digits, currency ?? page.currency, Boolean(currency)];
 }
 
 function drawWork(sale, context) {
@@ -108,7 +121,14 @@ function drawKeypad() {
     page.currency = currency;
     draw();
   };
-  const pad = views.keypad({ digits: page.digits, currency: fixed ?? page.currency, fixed: Boolean(fixed), press, charge, choose });
+  const pad = views.keypad({
+    digits: page.digits,
+    currency: fixed ?? page.currency,
+    fixed: Boolean(fixed),
+    press,
+    charge,
+    choose,
+  });
   // The keys are made anew with each digit; whoever uses them by keyboard stays where they were.
   if (focused) queueMicrotask(() => at("work").querySelector(`[data-key="${focused}"]`)?.focus());
   return pad;

@@ -127,7 +127,7 @@ export class TillDesk {
   /** Brings the sale in hand to its end; a newer turn ends an older one. */
   async #work() {
     const turn = (this.#turn += 1);
-    for (let failures = 0; turn === this.#turn && this.sale?.task && this.signedIn && !this.barred; ) {
+    for (let failures = 0; turn === this.#turn && this.sale?.task && this.signedIn && !this.barred;) {
       const { key } = this.sale;
       try {
         await TASKS[this.sale.task](this, key, turn);
@@ -150,7 +150,8 @@ export class TillDesk {
   #refused(key, problem) {
     if (problem.status === 401) return;
     const sale = this.kept.sales.find((one) => one.key === key);
-    if (sale.task === "charge" && !sale.payment) this.#keep({ ...this.kept, hand: null, sales: this.kept.sales.filter((one) => one.key !== key) });
+    if (sale.task === "charge" && !sale.payment)
+      this.#keep({ ...this.kept, hand: null, sales: this.kept.sales.filter((one) => one.key !== key) });
     else this.update(key, { task: undefined, refund: undefined });
     this.failed(problem.message);
   }
@@ -213,7 +214,11 @@ const TASKS = {
     const answer = payment?.id
       ? await desk.ask("POST", `/v1/payments/${payment.id}/reversals`)
       : await desk.ask("POST", "/v1/reversals", { json: { idempotency_key: key } });
-    desk.update(key, { payment: { ...body, ...payment, ...answer }, task: answer?.status === "reversing" ? "undo" : undefined }, turn);
+    desk.update(
+      key,
+      { payment: { ...body, ...payment, ...answer }, task: answer?.status === "reversing" ? "undo" : undefined },
+      turn,
+    );
   },
 
   /** The reversal is acknowledged; what remains is to see that it is done. */
@@ -233,7 +238,9 @@ const TASKS = {
   /** The refund is owed; what remains is to see that it is done. */
   async refunding(desk, key, turn) {
     const { payment, refund } = desk.sale;
-    const owed = payment.refunds?.some(({ id, state }) => id === refund.key && state === "owed") && now() < refund.since + REFUND_PATIENCE_MS;
+    const owed =
+      payment.refunds?.some(({ id, state }) => id === refund.key && state === "owed") &&
+      now() < refund.since + REFUND_PATIENCE_MS;
     if (!owed) return desk.update(key, { task: undefined, refund: undefined }, turn);
     await rest(1000);
     desk.update(key, { payment: await desk.ask("GET", `/v1/payments/${payment.id}`) }, turn);

@@ -13,13 +13,36 @@ const CURRENCIES = ["EUR", "USD", "GBP", "CHF", "CNY", "JPY", "KES", "KWD"];
 
 /** Terminal and key. */
 export function signInForm({ terminal, enter }) {
-  const id = field({ id: "terminal", label: "Terminal", class: "terminal", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", required: true, maxlength: 31, value: terminal ?? "" });
-  const key = field({ id: "key", label: "Its key", type: "password", autocomplete: "off", required: true, maxlength: 256, hint: "Kept in this tab only, until it is closed." });
+  const id = field({
+    id: "terminal",
+    label: "Terminal",
+    class: "terminal",
+    autocomplete: "off",
+    autocapitalize: "characters",
+    spellcheck: "false",
+    required: true,
+    maxlength: 31,
+    value: terminal ?? "",
+  });
+  const key = field({
+    id: "key",
+    label: "Its key",
+    type: "password",
+    autocomplete: "off",
+    required: true,
+    maxlength: 256,
+    hint: "Kept in this tab only, until it is closed.",
+  });
   return h(
     "section",
     { class: "card stack" },
     h("h2", null, "Which till is this?"),
-    form(() => enter(id.input.value.trim(), key.input.value), id.field, key.field, h("button", { class: "main big wide" }, "Open the till")),
+    form(
+      () => enter(id.input.value.trim(), key.input.value),
+      id.field,
+      key.field,
+      h("button", { class: "main big wide" }, "Open the till"),
+    ),
   );
 }
 
@@ -32,9 +55,18 @@ export function keypad({ digits, currency, fixed, press, charge, choose }) {
     element.addEventListener("click", () => press(label));
     return element;
   };
-  const select = h("select", { "aria-label": "Currency" }, CURRENCIES.map((code) => h("option", { value: code, selected: code === currency }, code)));
+  const select = h(
+    "select",
+    { "aria-label": "Currency" },
+    CURRENCIES.map((code) => h("option", { value: code, selected: code === currency }, code)),
+  );
   select.addEventListener("change", () => choose(select.value));
-  const shown = h("p", { class: `${amount.length > 9 ? "sum long" : "sum"}${nothing ? " nothing" : ""}`, "aria-live": "polite" }, grouped(amount), fixed && h("small", null, currency));
+  const shown = h(
+    "p",
+    { class: `${amount.length > 9 ? "sum long" : "sum"}${nothing ? " nothing" : ""}`, "aria-live": "polite" },
+    grouped(amount),
+    fixed && h("small", null, currency),
+  );
   const pay = button(nothing ? "Charge" : ["Charge ", money(amount, currency)], "main big wide", () => charge(amount));
   pay.disabled = nothing;
   return h(
@@ -59,17 +91,34 @@ export function stand({ terminal, name, address, clear, move }) {
   const lamp = bound ? h("p", { class: "lamp go" }, "A phone stands here") : h("p", { class: "lamp" }, "No phone here yet");
   const words = bound
     ? h("p", { class: "small soft" }, countdown(terminal.binding.until, "Its place is kept for ") ?? "Its place is kept.")
-    : h("p", { class: "small soft" }, "The customer scans this code, or types ", h("code", null, name), " on the phone page. The amount may come first.");
+    : h(
+        "p",
+        { class: "small soft" },
+        "The customer scans this code, or types ",
+        h("code", null, name),
+        " on the phone page. The amount may come first.",
+      );
   return h(
     "section",
     { class: "card flat stack", "aria-label": "This terminal" },
-    h("div", { class: "stand" }, code(address, name), h("div", null, lamp, words, bound && button("Send it away", "plain", clear))),
+    h(
+      "div",
+      { class: "stand" },
+      code(address, name),
+      h("div", null, lamp, words, bound && button("Send it away", "plain", clear)),
+    ),
     setting(address, move),
   );
 }
 
 function setting(address, move) {
-  const page = field({ id: "phone-page", label: "Address of the phone page", type: "url", value: address, spellcheck: "false" });
+  const page = field({
+    id: "phone-page",
+    label: "Address of the phone page",
+    type: "url",
+    value: address,
+    spellcheck: "false",
+  });
   return h(
     "details",
     null,
@@ -84,7 +133,17 @@ export function code(address, name) {
   if (new TextEncoder().encode(url).length > QR_BYTES_MAX) return h("p", { class: "mono small" }, url);
   const matrix = qr(url);
   const size = matrix.length + 8;
-  const drawing = s("svg", { class: "qr", viewBox: `-4 -4 ${size} ${size}`, role: "img", "aria-label": `Code to scan: ${url}`, "shape-rendering": "crispEdges" }, s("path", { d: qrPath(matrix) }));
+  const drawing = s(
+    "svg",
+    {
+      class: "qr",
+      viewBox: `-4 -4 ${size} ${size}`,
+      role: "img",
+      "aria-label": `Code to scan: ${url}`,
+      "shape-rendering": "crispEdges",
+    },
+    s("path", { d: qrPath(matrix) }),
+  );
   return h("a", { href: url, target: "_blank", rel: "noopener", title: url }, drawing);
 }
 
@@ -105,8 +164,20 @@ function working(one, { reached, address, name, actions }) {
     sum(body.amount, body.currency),
     route(payment ?? { status: "awaiting_merchant" }, STATIONS),
     h("p", { class: "busy" }, back ? "Taking it back" : (WAITS[payment?.status] ?? "Asking the switch")),
-    !reached && notice("warn", back ? "No network. The sale is taken back as soon as the switch can be reached; until then it stays on this till." : "No network. The same request is repeated under the same key, so nobody pays twice."),
-    wantsPhone && h("div", { class: "centred" }, code(address, name), h("p", { class: "soft small" }, "Scan with the phone, or type terminal ", h("code", null, name), ".")),
+    !reached &&
+      notice(
+        "warn",
+        back
+          ? "No network. The sale is taken back as soon as the switch can be reached; until then it stays on this till."
+          : "No network. The same request is repeated under the same key, so nobody pays twice.",
+      ),
+    wantsPhone &&
+      h(
+        "div",
+        { class: "centred" },
+        code(address, name),
+        h("p", { class: "soft small" }, "Scan with the phone, or type terminal ", h("code", null, name), "."),
+      ),
     h("p", { class: "soft small" }, countdown(payment?.answer_by, "An answer comes within ", ".")),
     !back && button("Cancel the sale", "stop wide", actions.takeBack),
   );
@@ -137,23 +208,55 @@ function result(one, { reached, actions }) {
     !reached && !resting && notice("warn", "No network. It goes on as soon as the switch can be reached."),
     facts(payment),
     resting && button("New sale", "main big wide", actions.next),
-    resting && left > 0n && h("div", { class: "pair" }, button("Refund…", "", actions.askRefund), button("Take it back", "stop", actions.takeBack)),
+    resting &&
+      left > 0n &&
+      h(
+        "div",
+        { class: "pair" },
+        button("Refund…", "", actions.askRefund),
+        button("Take it back", "stop", actions.takeBack),
+      ),
   );
 }
 
-const VERDICTS = { approved: ["go", "Approved"], declined: ["stop", "Declined"], reversing: ["stop", "Being taken back"], reversed: ["stop", "Taken back"] };
-const WORKING = { reverse: "Taking it back", undo: "The platform is giving it back", refund: "Asking for the refund", refunding: "The platform is paying it out" };
+const VERDICTS = {
+  approved: ["go", "Approved"],
+  declined: ["stop", "Declined"],
+  reversing: ["stop", "Being taken back"],
+  reversed: ["stop", "Taken back"],
+};
+const WORKING = {
+  reverse: "Taking it back",
+  undo: "The platform is giving it back",
+  refund: "Asking for the refund",
+  refunding: "The platform is paying it out",
+};
 
 /** What can still be refunded, in the smallest unit. */
 export function leftOf(payment) {
   const back = (payment.refunds ?? []).filter(({ state }) => state !== "refused");
-  return back.reduce((left, { amount, currency }) => left - (minorOf(amount, currency) ?? 0n), minorOf(payment.amount, payment.currency) ?? 0n);
+  return back.reduce(
+    (left, { amount, currency }) => left - (minorOf(amount, currency) ?? 0n),
+    minorOf(payment.amount, payment.currency) ?? 0n,
+  );
 }
 
 function facts(payment) {
-  const refunds = (payment.refunds ?? []).map(({ amount, currency, state }) => ["Refund", `${money(amount, currency)}, ${REFUNDS[state] ?? state}`]);
-  const rows = [["Response", payment.response_code], ["Platform", payment.platform_reference], ["Payment", payment.id], ...refunds].filter(([, value]) => value);
-  return h("dl", { class: "facts" }, rows.map(([name, value]) => [h("dt", null, name), h("dd", { class: name === "Refund" ? "" : "mono" }, value)]));
+  const refunds = (payment.refunds ?? []).map(({ amount, currency, state }) => [
+    "Refund",
+    `${money(amount, currency)}, ${REFUNDS[state] ?? state}`,
+  ]);
+  const rows = [
+    ["Response", payment.response_code],
+    ["Platform", payment.platform_reference],
+    ["Payment", payment.id],
+    ...refunds,
+  ].filter(([, value]) => value);
+  return h(
+    "dl",
+    { class: "facts" },
+    rows.map(([name, value]) => [h("dt", null, name), h("dd", { class: name === "Refund" ? "" : "mono" }, value)]),
+  );
 }
 
 const REFUNDS = { owed: "on its way", done: "paid out", refused: "refused by the platform" };
@@ -162,14 +265,27 @@ const REFUNDS = { owed: "on its way", done: "paid out", refused: "refused by the
 export function refundForm({ payment, refund, back }) {
   const left = leftOf(payment);
   const most = decimalOf(left, payment.currency);
-  const amount = field({ id: "refund", label: `Amount in ${payment.currency}`, inputmode: "decimal", autocomplete: "off", required: true, value: most, hint: `At most ${money(most, payment.currency)}. It goes back to the account that paid.` });
+  const amount = field({
+    id: "refund",
+    label: `Amount in ${payment.currency}`,
+    inputmode: "decimal",
+    autocomplete: "off",
+    required: true,
+    value: most,
+    hint: `At most ${money(most, payment.currency)}. It goes back to the account that paid.`,
+  });
   const send = () => {
     const minor = minorOf(amount.input.value, payment.currency);
     const fits = minor !== null && minor > 0n && minor <= left;
     amount.input.setAttribute("aria-invalid", String(!fits));
     return fits ? refund(decimalOf(minor, payment.currency)) : amount.input.focus();
   };
-  return h("section", { class: "card stack" }, h("h2", null, "Refund"), form(send, amount.field, h("button", { class: "main big wide" }, "Refund"), button("Back", "plain wide", back)));
+  return h(
+    "section",
+    { class: "card stack" },
+    h("h2", null, "Refund"),
+    form(send, amount.field, h("button", { class: "main big wide" }, "Refund"), button("Back", "plain wide", back)),
+  );
 }
 
 /** The sales of this session. */
@@ -182,12 +298,29 @@ export function sales(all, { hand, choose }) {
       null,
       h(
         "button",
-        { type: "button", class: "entry", "aria-current": one.key === hand ? "true" : undefined, onclick: () => choose(one.key) },
-        h("span", { class: "grow" }, h("strong", null, money(body.amount, body.currency)), h("span", { class: "cut soft small" }, [clockTime(one.since), payment && reason(payment)].filter(Boolean).join(" · "))),
+        {
+          type: "button",
+          class: "entry",
+          "aria-current": one.key === hand ? "true" : undefined,
+          onclick: () => choose(one.key),
+        },
+        h(
+          "span",
+          { class: "grow" },
+          h("strong", null, money(body.amount, body.currency)),
+          h(
+            "span",
+            { class: "cut soft small" },
+            [clockTime(one.since), payment && reason(payment)].filter(Boolean).join(" · "),
+          ),
+        ),
         payment ? tag(payment) : h("span", { class: "tag wait" }, title),
       ),
     );
   };
-  const list = all.length === 0 ? h("p", { class: "soft small" }, "No sales yet.") : h("ul", { class: "list" }, all.slice(0, 12).map(entry));
+  const list =
+    all.length === 0
+      ? h("p", { class: "soft small" }, "No sales yet.")
+      : h("ul", { class: "list" }, all.slice(0, 12).map(entry));
   return h("section", { class: "card flat" }, h("h3", null, "Sales of this session"), list);
 }
