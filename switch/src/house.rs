@@ -95,14 +95,14 @@ impl House {
             terminal_keys: checked.roster.clone(),
             tokens: tokens(&checked, dice.as_ref())?,
             history: read_model.clone(),
-            overview: Arc::new(overview),
+            overview: Arc::new(overview.clone()),
             metrics: Arc::new(move || metrics.render()),
             readiness: readiness(&is_ready),
         };
         let doors = Arc::new(Doors::new(ports, settings(&checked)));
         let (addresses, servers, arbiters) = open_doors(&checked, &doors).await?;
         let watch = start_actors(&checked, &rooms, &world, &clock, &arbiters);
-        following::follow(journal.journal.clone(), read_model);
+        following::follow(journal.journal.clone(), read_model, overview);
         let woken = switchboard.wake_all().await;
         is_ready.store(true, Ordering::Release);
         let recovery = journal.recovery;

@@ -1,2 +1,21 @@
-//! x
-fn main() {}
+//! The program `turnout`: reads its command line, starts one actix system, and says in plain words what went wrong.
+use clap::Parser;
+use std::process::ExitCode;
+use switch::cli::Turnout;
+
+fn main() -> ExitCode {
+    let turnout = Turnout::parse();
+    match actix_rt::System::new().block_on(turnout.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The last words of a command that failed belong on standard error, whatever the log is set to.
+            complain(&format!("turnout: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(text: &str) {
+    // Nobody is left to tell if standard error is closed.
+    std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap_or_default();
+}

@@ -14,6 +14,7 @@ use actors::ports::Answer;
 use actors::ports::history::{History, HistoryFault, PastPayment, Wanted};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, params_from_iter};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tokio::sync::oneshot;
@@ -50,13 +51,22 @@ pub struct SqliteReadModel {
 #[error("the read model cannot be used: {0}; it may be deleted, it is rebuilt from the journal")]
 pub struct ReadModelFault(String);
 
+/// What a batch came to.
+#[derive(Debug, Default)]
+pub struct TakenIn {
+    /// The rows as they stand at its end, one for each payment that it touched.
+    pub rows: Vec<PastPayment>,
+    /// The payments whose whole lives are needed: see [`SqliteReadModel::relearn`].
+    pub unknown: Vec<PaymentId>,
+}
+
 type Found = Result<Vec<PastPayment>, HistoryFault>;
 type Lives = Vec<(PaymentId, Vec<Recorded>)>;
 
 enum Job {
     Find(String, Vec<Value>, oneshot::Sender<Found>),
-    TakeIn(Vec<Recorded>, oneshot::Sender<Result<Vec<PaymentId>, ReadModelFault>>),
-    Relearn(Lives, oneshot::Sender<Result<(), ReadModelFault>>),
+    TakeIn(Vec<Recorded>, oneshot::Sender<Result<TakenIn, ReadModelFault>>),
+    Relearn(Lives, oneshot::Sender<Result<TakenIn, ReadModelFault>>),
 }
 
 impl SqliteReadModel {
@@ -80,15 +90,15 @@ impl SqliteReadModel {
         self.place
     }
 
-    /// Takes records in, in order. Returns the payments whose whole lives are needed: see [`Self::relearn`].
-    pub async fn take_in(&self, records: Vec<Recorded>) -> Result<Vec<PaymentId>, ReadModelFault> {
+    /// Takes records in, in order.
+    pub async fn take_in(&self, records: Vec<Recorded>) -> Result<TakenIn, ReadModelFault> {
         let (done, answer) = oneshot::channel();
         self.put(Job::TakeIn(records, done))?;
         answer.await.map_err(|_| gone())?
     }
 
     /// Takes whole lives in.
-    pub async fn relearn(&self, lives: Lives) -> Result<(), ReadModelFault> {
+    pub async fn relearn(&self, lives: Lives) -> Result<TakenIn, ReadModelFault> {
         let (done, answer) = oneshot::channel();
         self.put(Job::Relearn(lives, done))?;
         answer.await.map_err(|_| gone())?
@@ -155,29 +165,39 @@ impl Work {
         Ok(rows.into_iter().flatten().collect())
     }
 
-    fn take_in(&mut self, records: &[Recorded]) -> rusqlite::Result<Vec<PaymentId>> {
-        let write = self.connection.transaction()?;
+    fn take_in(&mut self, records: &[Recorded]) -> rusqlite::Result<TakenIn> {
+        let mut rows = BTreeMap::new();
         let mut unknown = Vec::new();
         for record in records {
             match self.projection.take_in(record) {
-                Change::Row(row) => put_row(&write, &row)?,
+                Change::Row(row) => drop(rows.insert(row.id, *row)),
                 Change::Unknown(id) => unknown.push(id),
                 Change::Nothing => {}
             }
         }
-        if let Some(last) = records.last() {
-            write.execute("UPDATE place SET seq = ?", [i64::try_from(last.seq.0).unwrap_or(i64::MAX)])?;
-        }
-        write.commit()?;
-        Ok(unknown)
+        let rows: Vec<PastPayment> = rows.into_values().collect();
+        self.write(&rows, records.last().map(|last| last.seq))?;
+        Ok(TakenIn { rows, unknown })
     }
 
-    fn relearn(&mut self, lives: &Lives) -> rusqlite::Result<()> {
-        let write = self.connection.transaction()?;
+    fn relearn(&mut self, lives: &Lives) -> rusqlite::Result<TakenIn> {
+        let mut rows = Vec::new();
         for (id, life) in lives {
             if let Change::Row(row) = self.projection.relearn(*id, life) {
-                put_row(&write, &row)?;
+                rows.push(*row);
             }
+        }
+        self.write(&rows, None)?;
+        Ok(TakenIn { rows, unknown: Vec::new() })
+    }
+
+    fn write(&mut self, rows: &[PastPayment], place: Option<Seq>) -> rusqlite::Result<()> {
+        let write = self.connection.transaction()?;
+        for row in rows {
+            put_row(&write, row)?;
+        }
+        if let Some(place) = place {
+            write.execute("UPDATE place SET seq = ?", [i64::try_from(place.0).unwrap_or(i64::MAX)])?;
         }
         write.commit()
     }
