@@ -6,8 +6,12 @@
 pub mod binding_store;
 pub mod clock;
 pub mod code_sender;
+#[cfg(feature = "testing")]
+pub mod contract;
 pub mod disk;
 pub mod journal;
+#[cfg(feature = "testing")]
+pub mod memory;
 pub mod platform;
 pub mod roster;
 

@@ -18,8 +18,6 @@ pub trait Disk: Send + Sync {
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes creations, renames and removals durable.
     fn sync_directory(&self) -> io::Result<()>;
-    /// Bytes that can still be written, as far as the file system says.
-    fn free(&self) -> io::Result<u64>;
 }
 
 /// An open file. Reads and writes name their place; there is no cursor.

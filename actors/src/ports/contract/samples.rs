@@ -1,0 +1,150 @@
+//! Entries that fold: lives of payments and bindings to fill a journal with, and one fact of every kind.
+use crate::domain::binding::BindingFact;
+use crate::domain::identity::{Keeper, MerchantId, PayerId, PaymentId, PaymentKey, PlatformId, RefundId, TerminalId};
+use crate::domain::journal::Entry;
+use crate::domain::money::Money;
+use crate::domain::order::{Admission, Order, Terms};
+use crate::domain::payment::command::Fact;
+use crate::domain::payment::outcome::{Effect, Failure};
+use crate::domain::payment::phase::{Attempt, Claim, Consent, Deal, Digest32, Interface, Receipt, Undoing};
+use crate::domain::response_code::Refusal;
+use crate::domain::time::{Deadline, Timestamp};
+use std::time::Duration;
+
+/// When the samples begin: 2026-01-01T00:00:00Z.
+pub const BEGIN: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
+
+/// The order that terminal `T<terminal>` makes under key `<number>`.
+pub fn order(terminal: u32, number: u64) -> Order {
+    Order {
+        keeper: Keeper::Terminal(terminal_id(terminal)),
+        key: PaymentKey::new(&format!("sale-{number}")).expect("a well formed key"),
+        merchant: MerchantId::new("corner-shop").expect("a well formed id"),
+        money: euros("12.50"),
+        reference: Some(format!("till {terminal} receipt {number}").into()),
+        answer_by: Deadline::after(BEGIN, Duration::from_secs(30)),
+    }
+}
+
+/// The id of that order's payment.
+pub fn payment(terminal: u32, number: u64) -> PaymentId {
+    order(terminal, number).payment()
+}
+
+/// Terminal `T<number>`.
+pub fn terminal_id(number: u32) -> TerminalId {
+    TerminalId::new(&format!("T{number:06}")).expect("a well formed id")
+}
+
+/// Payer `P<number>`.
+pub fn payer_id(number: u32) -> PayerId {
+    PayerId::new(&format!("P{number:06}")).expect("a well formed id")
+}
+
+/// The life of a payment that ends paid: six facts.
+pub fn paid_life(terminal: u32, number: u64) -> Vec<Entry> {
+    let facts = [
+        opened(terminal, number),
+        Fact::PhoneCame(claim(terminal)),
+        consented(terminal),
+        permitted(),
+        Fact::Presented(Attempt::FIRST, Digest32([7; 32])),
+        settled(),
+    ];
+    facts.map(|fact| Entry::Payment(payment(terminal, number), fact)).into()
+}
+
+/// The same life as far as the payer's consent: open.
+pub fn open_life(terminal: u32, number: u64) -> Vec<Entry> {
+    paid_life(terminal, number).into_iter().take(3).collect()
+}
+
+/// Terminal `terminal` is claimed in round `epoch`.
+pub fn bound(terminal: u32, epoch: u64) -> Entry {
+    let claim = Claim { payer: payer_id(terminal), epoch };
+    let until = Deadline::after(BEGIN, Duration::from_secs(120));
+    Entry::Binding(terminal_id(terminal), BindingFact::Bound { claim, until })
+}
+
+/// That round ends.
+pub fn released(terminal: u32, epoch: u64) -> Entry {
+    Entry::Binding(terminal_id(terminal), BindingFact::Released { epoch })
+}
+
+/// A refund of a paid payment comes to be owed.
+pub fn refund_owed(terminal: u32, number: u64) -> Entry {
+    let refund = RefundId::new("r1").expect("a well formed id");
+    Entry::Payment(payment(terminal, number), Fact::RefundOwed(refund, euros("2.50")))
+}
+
+/// One entry of every kind, with its name. They belong to one payment but do not fold.
+pub fn every_kind() -> Vec<(&'static str, Entry)> {
+    let refund = RefundId::new("r1").expect("a well formed id");
+    let second = Attempt::FIRST.next(3).expect("a second attempt");
+    let facts = [
+        opened(1, 1),
+        Fact::TurnedAway(Box::new(order(1, 1)), Refusal::AboveLimit),
+        Fact::PhoneCame(claim(1)),
+        Fact::PhoneLeft,
+        consented(1),
+        permitted(),
+        Fact::Presented(Attempt::FIRST, Digest32([7; 32])),
+        Fact::AttemptFailed(Attempt::FIRST, Failure::WrongCredentials, second),
+        Fact::Doubted(second),
+        Fact::Inquired(second),
+        Fact::StillPermitted(second),
+        settled(),
+        Fact::Declined(Refusal::DeclinedByPayer),
+        Fact::ReversalOwed(Refusal::PlatformSilent),
+        Fact::UndoingBy(Undoing::GivingBack),
+        Fact::Reversed(Effect::NothingToUndo),
+        Fact::ReversedUnseen(Keeper::Payer(payer_id(9))),
+        Fact::RefundOwed(refund, euros("2.50")),
+        Fact::RefundDone(refund),
+        Fact::RefundRefused(refund),
+    ];
+    let payments = facts.map(|fact| (fact.name(), Entry::Payment(payment(1, 1), fact)));
+    payments.into_iter().chain([("bound", bound(1, 4)), ("released", released(1, 4))]).collect()
+}
+
+fn opened(terminal: u32, number: u64) -> Fact {
+    let terms = Terms {
+        confirm_within: Duration::from_secs(20),
+        platform_within: Duration::from_secs(5),
+        attempts_max: 3,
+        inquire_every: Duration::from_secs(60),
+        inquiries_max: 3,
+    };
+    let admission = Admission {
+        merchant_name: "Corner Shop".into(),
+        platform: PlatformId::new("sandbox").expect("a well formed id"),
+        terms,
+    };
+    Fact::Opened(Box::new(Deal { order: order(terminal, number), admission }))
+}
+
+fn claim(terminal: u32) -> Claim {
+    Claim { payer: payer_id(terminal), epoch: 4 }
+}
+
+fn consented(terminal: u32) -> Fact {
+    Fact::Consented(Consent { claim: claim(terminal), signed: Digest32([5; 32]) })
+}
+
+fn permitted() -> Fact {
+    let interface = Interface {
+        url: "https://platform.example/pay".into(),
+        key: r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#.into(),
+        permit: "permit-1".into(),
+        expires: Deadline::after(BEGIN, Duration::from_secs(60)),
+    };
+    Fact::Permitted(Attempt::FIRST, interface)
+}
+
+fn settled() -> Fact {
+    Fact::Settled(Receipt { reference: "debit-1".into(), money: euros("12.50") })
+}
+
+fn euros(amount: &str) -> Money {
+    Money::parse(amount, "EUR").expect("a well formed amount")
+}
