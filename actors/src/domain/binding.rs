@@ -92,7 +92,8 @@ impl Binding {
             BindingFact::Bound { claim, until } if claim.epoch >= self.epoch => {
                 Self { epoch: claim.epoch, holder: Some(Holder { payer: claim.payer, until: *until }) }
             }
-            BindingFact::Released { epoch } if *epoch == self.epoch => Self { holder: None, ..self },
+            // The newest record alone has to tell the round: counting starts above it, whoever held it.
+            BindingFact::Released { epoch } if *epoch >= self.epoch => Self { epoch: *epoch, holder: None },
             _ => self,
         }
     }

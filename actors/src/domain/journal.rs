@@ -41,6 +41,16 @@ impl Entry {
             Self::Binding(id, _) => Subject::Terminal(*id),
         }
     }
+
+    /// Who keeps the payment, where this is a payment's first fact.
+    pub fn keeper(&self) -> Option<Keeper> {
+        match self {
+            Self::Payment(_, Fact::Opened(deal)) => Some(deal.order.keeper),
+            Self::Payment(_, Fact::TurnedAway(order, _)) => Some(order.keeper),
+            Self::Payment(_, Fact::ReversedUnseen(keeper)) => Some(*keeper),
+            _ => None,
+        }
+    }
 }
 
 /// An entry as it stands in the journal.

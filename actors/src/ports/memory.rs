@@ -9,6 +9,7 @@ use crate::domain::payment::Stamped;
 use crate::domain::time::Timestamp;
 use crate::ports::Answer;
 use crate::ports::journal::{Journal, JournalFault, Room};
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -160,6 +161,10 @@ impl Journal for MemoryJournal {
         self.once_durable(self.last(), move |log| Ok(log.life(subject)))
     }
 
+    fn latest(&self, subject: Subject) -> Answer<Result<Option<Recorded>, JournalFault>> {
+        self.once_durable(self.last(), move |log| Ok(log.life(subject).pop()))
+    }
+
     fn kept_by(&self, keeper: Keeper) -> Answer<Vec<OpenLife>> {
         self.once_durable(self.last(), move |log| log.shelf.kept_by(keeper).cloned().collect())
     }
@@ -171,6 +176,19 @@ impl Journal for MemoryJournal {
     fn indebted(&self) -> Answer<Vec<OpenLife>> {
         let owes = |open: &&OpenLife| !open.payment.debts().is_empty();
         self.once_durable(self.last(), move |log| log.shelf.lives().filter(owes).cloned().collect())
+    }
+
+    fn keepers(&self) -> Answer<Vec<Keeper>> {
+        self.once_durable(self.last(), |log| {
+            log.shelf.lives().map(|open| open.payment.keeper()).collect::<BTreeSet<_>>().into_iter().collect()
+        })
+    }
+
+    fn keeper_of(&self, payment: PaymentId) -> Answer<Option<Keeper>> {
+        self.once_durable(self.last(), move |log| {
+            let life = log.life(Subject::Payment(payment));
+            life.first().and_then(|recorded| recorded.entry.keeper())
+        })
     }
 
     fn knows(&self, payment: PaymentId) -> bool {

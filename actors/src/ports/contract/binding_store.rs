@@ -23,7 +23,7 @@ fn claim(payer: u32, epoch: u64) -> Claim {
 }
 
 fn bind(store: &dyn BindingStore, terminal: u32, claim: Claim) {
-    let until = Deadline::after(samples::BEGIN, Duration::from_secs(60));
+    let until = Deadline::after(samples::BEGIN, Duration::from_mins(1));
     complete(store.bind(samples::terminal_id(terminal), claim, until)).expect("a store that answers");
 }
 

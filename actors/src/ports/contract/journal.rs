@@ -15,6 +15,8 @@ pub fn keeps_its_promises(fresh: &dyn Fn() -> Arc<dyn Journal>) {
     a_closed_payment_leaves_and_a_refund_brings_it_back(&*fresh());
     a_binding_is_found_by_its_terminal(&*fresh());
     an_old_round_never_hides_a_newer_one(&*fresh());
+    the_newest_record_of_a_terminal_tells_its_round(&*fresh());
+    keepers_of_open_payments_are_named_once(&*fresh());
     what_was_never_appended_is_not_known(&*fresh());
 }
 
@@ -114,6 +116,27 @@ fn an_old_round_never_hides_a_newer_one(journal: &dyn Journal) {
     assert_eq!(folded(journal, 1).epoch(), 10);
 }
 
+fn the_newest_record_of_a_terminal_tells_its_round(journal: &dyn Journal) {
+    append(journal, vec![samples::bound(1, 5), samples::released(1, 5), samples::bound(2, 1)]);
+    let latest = complete(journal.latest(Subject::Terminal(samples::terminal_id(1)))).expect("no damage");
+    let Some(Recorded { entry: Entry::Binding(_, fact), seq, .. }) = latest else { panic!("no binding") };
+    assert_eq!(seq, Seq(2));
+    assert_eq!(crate::domain::binding::Binding::default().after(&fact).epoch(), 5);
+    let none = complete(journal.latest(Subject::Terminal(samples::terminal_id(3))));
+    assert_eq!(none, Ok(None));
+}
+
+fn keepers_of_open_payments_are_named_once(journal: &dyn Journal) {
+    append(journal, samples::open_life(1, 1));
+    append(journal, samples::open_life(1, 2));
+    append(journal, samples::paid_life(2, 3));
+    let keeper = |terminal| Keeper::Terminal(samples::terminal_id(terminal));
+    assert_eq!(complete(journal.keepers()), vec![keeper(1)]);
+    assert_eq!(complete(journal.keeper_of(samples::payment(1, 2))), Some(keeper(1)));
+    assert_eq!(complete(journal.keeper_of(samples::payment(2, 3))), Some(keeper(2)), "closed, but known");
+    assert_eq!(complete(journal.keeper_of(samples::payment(2, 4))), None);
+}
+
 fn folded(journal: &dyn Journal, terminal: u32) -> crate::domain::binding::Binding {
     life(journal, Subject::Terminal(samples::terminal_id(terminal)))
         .iter()
@@ -121,7 +144,7 @@ fn folded(journal: &dyn Journal, terminal: u32) -> crate::domain::binding::Bindi
             Entry::Binding(_, fact) => Some(fact),
             Entry::Payment(..) => None,
         })
-        .fold(crate::domain::binding::Binding::default(), |binding, fact| binding.after(fact))
+        .fold(crate::domain::binding::Binding::default(), crate::domain::binding::Binding::after)
 }
 
 fn what_was_never_appended_is_not_known(journal: &dyn Journal) {

@@ -1,6 +1,8 @@
 //! Entries that fold: lives of payments and bindings to fill a journal with, and one fact of every kind.
 use crate::domain::binding::BindingFact;
-use crate::domain::identity::{Keeper, MerchantId, PayerId, PaymentId, PaymentKey, PlatformId, RefundId, TerminalId};
+use crate::domain::identity::{
+    Keeper, MerchantId, PayerId, PaymentId, PaymentKey, PlatformId, RefundId, TerminalId,
+};
 use crate::domain::journal::Entry;
 use crate::domain::money::Money;
 use crate::domain::order::{Admission, Order, Terms};
@@ -62,7 +64,7 @@ pub fn open_life(terminal: u32, number: u64) -> Vec<Entry> {
 /// Terminal `terminal` is claimed in round `epoch`.
 pub fn bound(terminal: u32, epoch: u64) -> Entry {
     let claim = Claim { payer: payer_id(terminal), epoch };
-    let until = Deadline::after(BEGIN, Duration::from_secs(120));
+    let until = Deadline::after(BEGIN, Duration::from_mins(2));
     Entry::Binding(terminal_id(terminal), BindingFact::Bound { claim, until })
 }
 
@@ -112,7 +114,7 @@ fn opened(terminal: u32, number: u64) -> Fact {
         confirm_within: Duration::from_secs(20),
         platform_within: Duration::from_secs(5),
         attempts_max: 3,
-        inquire_every: Duration::from_secs(60),
+        inquire_every: Duration::from_mins(1),
         inquiries_max: 3,
     };
     let admission = Admission {
@@ -136,7 +138,7 @@ fn permitted() -> Fact {
         url: "https://platform.example/pay".into(),
         key: r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#.into(),
         permit: "permit-1".into(),
-        expires: Deadline::after(BEGIN, Duration::from_secs(60)),
+        expires: Deadline::after(BEGIN, Duration::from_mins(1)),
     };
     Fact::Permitted(Attempt::FIRST, interface)
 }
