@@ -2,9 +2,12 @@
 //!
 //! An adapter knows how; it knows nothing of actors, of the HTTP listeners or of other adapters. Each
 //! implements a port of `actors::ports` or speaks a format that a peer of the switch speaks.
+pub mod binding_store;
 pub mod clock;
 pub mod dice;
+pub mod disk;
 pub mod http_client;
+pub mod journal;
 pub mod platform;
 pub mod read_model;
 pub mod rfc3339;

@@ -1,0 +1,101 @@
+//! Power cuts before every single change on the disk: nothing acknowledged is lost, and what is there is a prefix.
+use super::rig::{Rig, SMALL, history, run};
+use actors::domain::journal::Entry;
+use adapters::disk::simulated::{SimulatedDisk, Survival};
+use adapters::journal::Options;
+
+/// With snapshots in between.
+const OPTIONS: Options = Options { snapshot_every: 1500, ..SMALL };
+
+/// Plays a history on `disk` until it ends or the power goes; how many entries were acknowledged.
+async fn play(disk: &SimulatedDisk, calls: &[Vec<Entry>]) -> usize {
+    let Ok(mut rig) = Rig::open(disk, OPTIONS).await else { return 0 };
+    let mut acknowledged = 0;
+    for call in calls {
+        if !rig.settle(call.clone()).await {
+            break;
+        }
+        acknowledged += call.len();
+    }
+    rig.kill();
+    acknowledged
+}
+
+async fn check(disk: &SimulatedDisk, calls: &[Vec<Entry>], acknowledged: usize, story: &str) {
+    let rig = Rig::open(disk, OPTIONS).await.unwrap_or_else(|fault| panic!("{story}: {fault}"));
+    let found = rig.entries();
+    let all: Vec<Entry> = calls.concat();
+    assert!(found.len() >= acknowledged, "{story}: {} of {acknowledged} are left", found.len());
+    assert_eq!(found, all[..found.len()], "{story}: what is there is a prefix");
+    let whole_calls = calls.iter().scan(0, |sum, call| {
+        *sum += call.len();
+        Some(*sum)
+    });
+    assert!(
+        found.is_empty() || whole_calls.into_iter().any(|sum| sum == found.len()),
+        "{story}: calls are whole"
+    );
+    rig.kill();
+}
+
+fn survivals() -> Vec<Survival> {
+    [Survival::Nothing, Survival::Everything].into_iter().chain((1..6).map(Survival::Torn)).collect()
+}
+
+#[test]
+fn a_power_cut_anywhere_loses_nothing_that_was_acknowledged() {
+    let calls = history(14);
+    let whole = SimulatedDisk::new();
+    assert_eq!(run(play(&whole, &calls)), calls.concat().len());
+    assert!(whole.changes() > 100, "several segments and snapshots: {}", whole.changes());
+    for change in 1..=whole.changes() {
+        let disk = SimulatedDisk::new();
+        disk.cut_power_at(change);
+        let acknowledged = run(play(&disk, &calls));
+        for survival in survivals() {
+            let story = format!("cut before change {change}, {survival:?}");
+            run(check(&disk.after_power_cut(survival), &calls, acknowledged, &story));
+        }
+    }
+}
+
+#[test]
+fn a_second_power_cut_during_recovery_loses_nothing_either() {
+    let calls = history(6);
+    let whole = SimulatedDisk::new();
+    run(play(&whole, &calls));
+    for change in (1..=whole.changes()).step_by(3) {
+        let disk = SimulatedDisk::new();
+        disk.cut_power_at(change);
+        let acknowledged = run(play(&disk, &calls));
+        for second in 1..12 {
+            let recovering = disk.after_power_cut(Survival::Torn(change));
+            recovering.cut_power_at(second);
+            run(play(&recovering, &[]));
+            let story = format!("cut before change {change}, then before change {second} of the recovery");
+            run(check(&recovering.after_power_cut(Survival::Torn(second)), &calls, acknowledged, &story));
+        }
+    }
+}
+
+#[test]
+fn life_goes_on_after_a_torn_tail() {
+    let calls = history(6);
+    let (before, after) = calls.split_at(8);
+    let disk = SimulatedDisk::new();
+    run(play(&disk, before));
+    disk.cut_power_at(disk.changes() + 3);
+    run(play(&disk, after));
+    let disk = disk.after_power_cut(Survival::Torn(3));
+    let found = run(async {
+        let mut rig = Rig::open(&disk, OPTIONS).await.unwrap();
+        let found = rig.entries().len();
+        rig.settle_all(after).await;
+        rig.stop().await;
+        found
+    });
+    run(async {
+        let rig = Rig::open(&disk, OPTIONS).await.unwrap();
+        assert_eq!(rig.records().len(), found + after.concat().len());
+    });
+}

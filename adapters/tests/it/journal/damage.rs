@@ -1,0 +1,155 @@
+//! Bytes that are not what was written: a tail is cut back, anything else is refused with its place.
+use super::rig::{Rig, SMALL, history, run};
+use actors::ports::journal::JournalFault;
+use adapters::disk::simulated::SimulatedDisk;
+use adapters::journal::{Filter, OpenFault, show, verify};
+use std::sync::Arc;
+
+const FIRST: &str = "0000000001.segment";
+
+/// A disk with a history on it and no snapshot, and where its last segment's bytes end.
+fn written(payments: u64) -> (SimulatedDisk, String, usize) {
+    let disk = SimulatedDisk::new();
+    run(async {
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        rig.settle_all(&history(payments)).await;
+        rig.kill();
+    });
+    let segments = names(&disk);
+    let last = segments.last().unwrap().clone();
+    let end = disk.bytes(&last).iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    (disk, last, end)
+}
+
+fn names(disk: &SimulatedDisk) -> Vec<String> {
+    let mut names = actors::ports::disk::Disk::list(disk).unwrap();
+    names.retain(|name| name.ends_with(".segment") && name.starts_with('0'));
+    names.sort();
+    names
+}
+
+fn copy(disk: &SimulatedDisk) -> SimulatedDisk {
+    disk.after_power_cut(adapters::disk::simulated::Survival::Everything)
+}
+
+fn reopened(disk: &SimulatedDisk) -> Result<(usize, usize), OpenFault> {
+    run(async {
+        let rig = Rig::open(disk, SMALL).await?;
+        let (records, torn) = (rig.records().len(), rig.recovery.torn);
+        rig.kill();
+        Ok((records, torn))
+    })
+}
+
+/// Where the last frame of a segment begins.
+fn last_frame(bytes: &[u8]) -> usize {
+    bytes.windows(4).rposition(|window| window == [0xf5, b'T', b'J', 0xfe]).unwrap()
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_is_cut_back() {
+    let (disk, last, end) = written(3);
+    let total = reopened(&copy(&disk)).unwrap().0;
+    let begin = last_frame(&disk.bytes(&last));
+    let of_last_frame = history(3).last().unwrap().len();
+    for kept in begin..end {
+        let torn = copy(&disk);
+        torn.corrupt(&last, kept, &vec![0; end - kept]);
+        let whole = disk.bytes(&last)[kept..end].iter().all(|byte| *byte == 0);
+        let expected = if whole { total } else { total - of_last_frame };
+        assert_eq!(reopened(&torn).unwrap().0, expected, "torn after byte {kept}");
+        assert_eq!(reopened(&torn).unwrap(), (expected, 0), "and it is clean afterwards");
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_refused_with_its_place_or_cut_back_if_it_is_in_the_tail() {
+    let (disk, last, end) = written(9);
+    let total = reopened(&copy(&disk)).unwrap().0;
+    let begin_of_last = last_frame(&disk.bytes(&last));
+    let segments = names(&disk);
+    assert!(segments.len() > 1);
+    for name in &segments {
+        let used = if *name == last { end } else { 4096 };
+        for offset in (0..used).step_by(7) {
+            let flipped = copy(&disk);
+            flipped.corrupt(name, offset, &[disk.bytes(name)[offset] ^ 0x10]);
+            match reopened(&flipped) {
+                Ok((records, torn)) => {
+                    assert!(*name == last && offset >= begin_of_last, "{name} {offset} was not noticed");
+                    assert!(records < total && torn > 0, "{name} {offset}");
+                }
+                Err(OpenFault::Journal(JournalFault::Damaged { file, offset: at, .. })) => {
+                    assert_eq!(file, *name, "byte {offset}");
+                    assert!(at <= u64::try_from(offset).unwrap(), "{at} is not after {offset}");
+                }
+                Err(fault) => panic!("{name} {offset}: {fault}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_sector_in_the_middle_is_refused() {
+    let (disk, _, _) = written(5);
+    disk.corrupt(FIRST, 1024, &[0; 512]);
+    assert!(matches!(reopened(&disk), Err(OpenFault::Journal(JournalFault::Damaged { .. }))));
+}
+
+#[test]
+fn a_missing_segment_is_refused() {
+    let (disk, _, _) = written(30);
+    let segments = names(&disk);
+    assert!(segments.len() > 2);
+    actors::ports::disk::Disk::remove(&disk, &segments[1]).unwrap();
+    let fault = reopened(&disk).unwrap_err().to_string();
+    assert!(fault.contains(&segments[2]) && fault.contains("missing"), "{fault}");
+}
+
+#[test]
+fn a_log_that_ends_before_its_own_snapshot_is_refused() {
+    let disk = SimulatedDisk::new();
+    run(async {
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        rig.settle_all(&history(2)).await;
+        rig.stop().await;
+    });
+    let bytes = disk.bytes(FIRST);
+    let begin = last_frame(&bytes);
+    disk.corrupt(FIRST, begin, &vec![0; bytes.len() - begin]);
+    let fault = reopened(&disk).unwrap_err().to_string();
+    assert!(fault.contains("ends before one of its own snapshots"), "{fault}");
+}
+
+#[test]
+fn verify_finds_planted_damage_and_names_its_place() {
+    let (disk, _, _) = written(5);
+    let report = verify(Arc::new(disk.clone()));
+    assert!(report.is_sound(), "{report}");
+    assert_eq!(report.records, u64::try_from(history(5).concat().len()).unwrap());
+    assert_eq!(report.open_payments, 2);
+    disk.corrupt(FIRST, 700, &[0xff; 3]);
+    let report = verify(Arc::new(disk));
+    assert!(!report.is_sound());
+    let Some(JournalFault::Damaged { file, offset, .. }) = &report.damage else { panic!("{report}") };
+    assert_eq!(file, FIRST);
+    assert!(*offset <= 700, "{report}");
+    assert!(report.to_string().contains("NOT SOUND"), "{report}");
+}
+
+#[test]
+fn every_record_is_shown_on_a_line_of_its_own() {
+    let (disk, _, _) = written(2);
+    let mut lines = Vec::new();
+    show(Arc::new(disk.clone()), &Filter::default(), &mut |line| lines.push(line.to_owned())).unwrap();
+    assert_eq!(lines.len(), history(2).concat().len());
+    let payment = actors::ports::contract::samples::payment(0, 0);
+    let filter = Filter { payment: Some(payment), ..Filter::default() };
+    let mut lines = Vec::new();
+    show(Arc::new(disk), &filter, &mut |line| lines.push(line.to_owned())).unwrap();
+    assert_eq!(lines.len(), 6);
+    assert_eq!(
+        lines[0],
+        format!("         2 2026-01-01T00:00:00.000000Z {payment} opened 12.50 EUR for corner-shop")
+    );
+}

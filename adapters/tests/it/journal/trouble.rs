@@ -1,0 +1,91 @@
+//! Disks that fail or fill up: nothing is acknowledged that is not durable, and nothing is begun without room.
+use super::rig::{Rig, SMALL, history, run};
+use actors::ports::contract::samples;
+use actors::ports::journal::{Journal, Room};
+use adapters::disk::simulated::{Operation, SimulatedDisk};
+use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+#[test]
+fn a_failed_sync_ends_the_process_once_and_nothing_is_acknowledged() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        assert!(rig.settle(samples::open_life(1, 1)).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        disk.fail(Operation::Sync, 1, ErrorKind::Other);
+        assert!(!rig.settle(samples::open_life(2, 2)).await, "the writer ended instead");
+        assert_eq!(rig.fatal.load(Ordering::Relaxed), 1);
+        let seq = rig.journal.append(samples::BEGIN, samples::open_life(3, 3));
+        let later = tokio::time::timeout(Duration::from_mins(1), rig.journal.durable(seq)).await;
+        assert!(later.is_err(), "nor is anything later");
+        assert!(!rig.journal.is_durable(seq) && !rig.journal.knows(samples::payment(2, 2)));
+        assert_eq!(rig.fatal.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_failed_write_ends_the_process_too() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        assert!(rig.settle(samples::open_life(1, 1)).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        disk.fail(Operation::Write, 1, ErrorKind::Other);
+        assert!(!rig.settle(samples::open_life(2, 2)).await);
+        assert_eq!(rig.fatal.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_full_disk_leaves_the_reserve_and_recovers_by_itself() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(rig.journal.room(), Room::Plenty);
+        // The present segment and the prepared one are all that fits.
+        disk.set_capacity(Some(2 * 4096));
+        let calls = history(8);
+        let mut settled = 0;
+        while rig.journal.room() == Room::Plenty {
+            assert!(rig.settle(calls[settled].clone()).await);
+            settled += 1;
+        }
+        assert!(rig.settle(samples::open_life(9, 900)).await, "what was begun is finished on the reserve");
+        assert_eq!(rig.fatal.load(Ordering::Relaxed), 0, "a full disk is no reason to die");
+        disk.set_capacity(None);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(rig.journal.room(), Room::Plenty);
+        rig.settle_all(&calls[settled..]).await;
+    });
+}
+
+#[test]
+fn what_waits_for_a_full_disk_is_durable_once_there_is_space() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let rig = Rig::open(&disk, SMALL).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        disk.set_capacity(Some(2 * 4096));
+        let last =
+            history(20).into_iter().map(|call| rig.journal.append(samples::BEGIN, call)).last().unwrap();
+        assert!(tokio::time::timeout(Duration::from_mins(1), rig.journal.durable(last)).await.is_err());
+        assert_eq!(rig.journal.room(), Room::ReserveOnly);
+        disk.set_capacity(None);
+        tokio::time::timeout(Duration::from_mins(1), rig.journal.durable(last)).await.unwrap();
+        assert_eq!(rig.entries(), history(20).concat());
+    });
+}
+
+#[test]
+fn gathering_under_load_loses_nothing() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let options = adapters::journal::Options { gather: Duration::from_millis(1), ..SMALL };
+        let mut rig = Rig::open(&disk, options).await.unwrap();
+        rig.settle_all(&history(10)).await;
+        assert_eq!(rig.entries(), history(10).concat());
+    });
+}
