@@ -1,0 +1,7 @@
+//! The proof of the heart: its map, an exhaustive walk, the stories of its requirements, and its properties.
+//!
+//! One binary for all of it. `matrix` is the specification on a page, `explore` walks everything that `world` allows,
+//! `stories` are told with `life`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod life;
