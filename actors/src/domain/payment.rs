@@ -163,7 +163,7 @@ impl Payment {
         match &self.phase {
             Phase::Paid(_, _, receipt, _) => Some(Outcome::Approved(receipt.clone())),
             Phase::Reversing(_, _, undo) => Some(Outcome::Refused(undo.refusal)),
-            Phase::Reversed(_, _, refusal) | Phase::Declined(_, _, refusal) => {
+            Phase::Reversed(_, _, refusal, _) | Phase::Declined(_, _, refusal) => {
                 Some(Outcome::Refused(*refusal))
             }
             Phase::ReversedUnseen => Some(Outcome::Refused(Refusal::ReversedByTerminal)),

@@ -7,7 +7,7 @@ use super::Payment;
 use super::command::{Alarm, Commands, Effect, Fact, Misfit};
 use super::event::Event;
 use super::outcome::{
-    Failure, InquiryOutcome, PaymentOutcome, PermitOutcome, RefundOutcome, ReversalOutcome,
+    Effect as Undone, Failure, InquiryOutcome, PaymentOutcome, PermitOutcome, RefundOutcome, ReversalOutcome,
 };
 use super::phase::{
     Asked, Attempt, Claim, Consent, Deal, Digest32, Inquiries, Phase, Receipt, RefundState, Undoing,
@@ -135,7 +135,7 @@ impl Payment {
             {
                 Commands::already()
             }
-            Phase::Reversed(_, consent, Refusal::DeclinedByPayer) if consent.claim == claim => {
+            Phase::Reversed(_, consent, Refusal::DeclinedByPayer, _) if consent.claim == claim => {
                 Commands::already()
             }
             _ => self.not_for(claim),
@@ -229,7 +229,8 @@ impl Payment {
                     self.lied_to()
                 }
             }
-            Phase::Reversed(..) | Phase::Declined(_, Some(_), _) => {
+            // Where money had moved and is back, its yes may have been on the way all the time.
+            Phase::Reversed(.., Undone::NothingToUndo) | Phase::Declined(_, Some(_), _) => {
                 Commands::already().then(Effect::Raise(Alarm::DebitAfterReversal))
             }
             _ => Commands::already(),

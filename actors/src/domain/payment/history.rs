@@ -3,7 +3,6 @@
 //! Nothing is decided here. A fact that cannot follow the phase before it is out of place: a bug where the
 //! fact was just made, a journal of another world where it was read.
 use super::command::Fact;
-use super::outcome::Effect as Undone;
 use super::phase::{Asked, Attempt, Claim, Deal, Inquiries, Phase, Refund, RefundState, Undo, Undoing};
 use super::{Payment, Stamped};
 use crate::domain::identity::{Keeper, PaymentId, RefundId};
@@ -194,8 +193,8 @@ fn undone(phase: Phase, at: Timestamp, fact: &Fact) -> Option<Phase> {
         (Phase::Reversing(deal, consent, undo), Fact::UndoingBy(how)) => {
             Some(Phase::Reversing(deal, consent, Undo { how: *how, ..undo }))
         }
-        (Phase::Reversing(deal, consent, undo), Fact::Reversed(Undone::Undone | Undone::NothingToUndo)) => {
-            Some(Phase::Reversed(deal, consent, undo.refusal))
+        (Phase::Reversing(deal, consent, undo), Fact::Reversed(effect)) => {
+            Some(Phase::Reversed(deal, consent, undo.refusal, *effect))
         }
         _ => None,
     }
