@@ -110,7 +110,17 @@ impl Payment {
             _ => {}
         }
         let payment = commands.facts.iter().try_fold(self, |payment, fact| payment.after(now, fact))?;
+        let commands = payment.told_again(commands);
         Ok((payment, commands))
+    }
+
+    /// A keeper can die between a fact and the effects that waited for it: what is owed and what is decided is said
+    /// again. All of it may be said twice.
+    fn told_again(&self, commands: Commands) -> Commands {
+        let owed = (!self.debts().is_empty()).then_some(Effect::Owe);
+        let decided = self.outcome().map(|_| Effect::TellTerminal);
+        let payer = self.payer().map(Effect::TellPayer);
+        [owed, decided, payer].into_iter().flatten().fold(commands, Commands::then)
     }
 
     /// When the payment has to be looked at again if nothing happens: derived from the phase, so that no timer

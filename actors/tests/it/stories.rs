@@ -26,3 +26,20 @@ fn a_yes_after_the_platform_vouched_that_nothing_moved_is_an_alarm() {
         .does(Effect::Raise(Alarm::DebitAfterReversal))
         .stands("reversed");
 }
+
+#[test]
+fn a_keeper_that_dies_between_the_fact_and_its_effects_leaves_no_debt_untold() {
+    Life::in_doubt()
+        .terminal_reverses()
+        .crashes()
+        .stands("reversing")
+        .does(Effect::Owe)
+        .does(Effect::TellTerminal)
+        .does(Effect::TellPayer(anna()));
+}
+
+#[test]
+fn a_keeper_that_dies_before_it_could_tell_tells_after_its_rebirth() {
+    Life::paid().crashes().stands("paid").does(Effect::TellTerminal).does(Effect::TellPayer(anna()));
+    Life::awaits_confirmation().crashes().does(Effect::TellPayer(anna()));
+}
