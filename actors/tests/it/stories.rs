@@ -294,6 +294,22 @@ fn a_merchant_who_says_no_ends_it_before_any_phone_is_asked() {
         .is_closed();
 }
 
+#[test]
+fn a_payment_kept_by_its_payer_needs_no_terminal_and_nobody_else_can_take_it() {
+    Life::begins_at_the_payer()
+        .admitted()
+        .stands("await_confirmation")
+        .does(Effect::TellPayer(anna()))
+        .phone_comes(boris(), 1)
+        .changes_nothing()
+        .confirms()
+        .permitted()
+        .pays()
+        .approved()
+        .is_approved()
+        .does(Effect::TellPayer(anna()));
+}
+
 /// A life in every phase that has an order.
 fn each_phase_of_an_order() -> [Life; 11] {
     [

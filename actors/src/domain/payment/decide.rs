@@ -74,10 +74,14 @@ impl Payment {
             Phase::AwaitPhone(_) => {
                 Commands::taken().record(Fact::PhoneCame(claim)).then(Effect::TellPayer(claim.payer))
             }
-            Phase::AwaitConfirmation(_, shown, _) if shown.epoch < claim.epoch => Commands::taken()
-                .record(Fact::PhoneCame(claim))
-                .then(Effect::TellPayer(shown.payer))
-                .then(Effect::TellPayer(claim.payer)),
+            Phase::AwaitConfirmation(deal, shown, _)
+                if shown.epoch < claim.epoch && deal.order.payer().is_none() =>
+            {
+                Commands::taken()
+                    .record(Fact::PhoneCame(claim))
+                    .then(Effect::TellPayer(shown.payer))
+                    .then(Effect::TellPayer(claim.payer))
+            }
             _ => Commands::already(),
         }
     }
