@@ -198,6 +198,7 @@ impl Payment {
 
     /// The payer, as far as one is known.
     pub fn payer(&self) -> Option<PayerId> {
-        self.phase.claim().map(|claim| claim.payer)
+        let claimed = self.phase.claim().map(|claim| claim.payer);
+        claimed.or_else(|| self.phase.order().and_then(Order::payer))
     }
 }

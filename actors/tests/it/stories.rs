@@ -310,6 +310,15 @@ fn a_payment_kept_by_its_payer_needs_no_terminal_and_nobody_else_can_take_it() {
         .does(Effect::TellPayer(anna()));
 }
 
+#[test]
+fn a_payer_who_keeps_a_payment_sees_it_turned_away() {
+    let life = Life::begins_at_the_payer()
+        .hears(Event::MerchantSaid(Err(Refusal::MerchantClosed)))
+        .is_refused(Refusal::MerchantClosed)
+        .does(Effect::TellPayer(anna()));
+    assert_eq!(life.payment.payer(), Some(anna()));
+}
+
 /// A life in every phase that has an order.
 fn each_phase_of_an_order() -> [Life; 11] {
     [

@@ -64,9 +64,13 @@ impl Payment {
     }
 
     fn turned_away(order: &Order, refusal: Refusal) -> Commands {
-        Commands::taken()
+        let turned_away = Commands::taken()
             .record(Fact::TurnedAway(Box::new(order.clone()), refusal))
-            .then(Effect::TellTerminal)
+            .then(Effect::TellTerminal);
+        match order.payer() {
+            Some(payer) => turned_away.then(Effect::TellPayer(payer)),
+            None => turned_away,
+        }
     }
 
     fn phone_came(&self, claim: Claim) -> Commands {
