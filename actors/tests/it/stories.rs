@@ -319,6 +319,17 @@ fn a_payer_who_keeps_a_payment_sees_it_turned_away() {
     assert_eq!(life.payment.payer(), Some(anna()));
 }
 
+#[test]
+fn os_5_a_yes_to_another_amount_is_no_yes() {
+    Life::awaits_confirmation()
+        .hears(Event::Confirmed(consent(anna(), 1), euros("12.51")))
+        .misfits(Misfit::OtherAmount)
+        .stands("await_confirmation")
+        .confirms()
+        .hears(Event::Confirmed(consent(anna(), 1), euros("12.51")))
+        .misfits(Misfit::OtherAmount);
+}
+
 /// A life in every phase that has an order.
 fn each_phase_of_an_order() -> [Life; 11] {
     [

@@ -121,6 +121,9 @@ impl Payment {
             }
             other => match other.consent() {
                 Some(given) if given.claim != consent.claim => self.not_for(consent.claim),
+                Some(_) if other.order().is_some_and(|order| order.money != money) => {
+                    Commands::misfit(Misfit::OtherAmount)
+                }
                 Some(_) => Commands::already(),
                 None => self.not_for(consent.claim),
             },
