@@ -252,7 +252,7 @@ impl Payment {
     fn lied_to(&self) -> Commands {
         let doubted = match &self.phase {
             Phase::AwaitPayment(_, _, attempt, _) | Phase::AwaitOutcome(_, _, attempt, _) => {
-                Commands::taken().record(Fact::Doubted(*attempt))
+                self.told(Commands::taken().record(Fact::Doubted(*attempt)))
             }
             _ => Commands::already(),
         };
@@ -394,10 +394,12 @@ impl Payment {
             Phase::AwaitPayment(..) if answer_is_due => self.undo(Refusal::NotPaidInTime),
             Phase::InDoubt(..) if answer_is_due => self.undo(Refusal::PlatformSilent),
             // The permit ran out, but the phone may have used it a moment before: ask, do not guess.
-            Phase::AwaitPayment(_, _, attempt, _) => Commands::taken()
-                .record(Fact::Doubted(*attempt))
-                .record(Fact::Inquired(*attempt))
-                .then(Effect::Inquire(*attempt)),
+            Phase::AwaitPayment(_, _, attempt, _) => self.told(
+                Commands::taken()
+                    .record(Fact::Doubted(*attempt))
+                    .record(Fact::Inquired(*attempt))
+                    .then(Effect::Inquire(*attempt)),
+            ),
             Phase::InDoubt(deal, _, attempt, _, inquiries) => self.inquire_again(deal, *attempt, *inquiries),
             _ => Commands::already(),
         }

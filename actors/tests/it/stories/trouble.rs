@@ -177,3 +177,29 @@ fn a_keeper_that_gives_up_leaves_no_money_behind() {
         }
     }
 }
+
+#[test]
+fn a_lying_amount_never_approves() {
+    for life in [Life::awaits_payment(), Life::awaits_outcome()] {
+        life.platform_says(PaymentOutcome::Approved(receipt("99.99")))
+            .stands("in_doubt")
+            .does(Effect::Raise(Alarm::PlatformLied))
+            .does(Effect::TellPayer(anna()))
+            .is_undecided()
+            .inquiry_says(InquiryOutcome::Paid(receipt("99.99")))
+            .does(Effect::Raise(Alarm::PlatformLied))
+            .is_undecided()
+            .terminal_reverses()
+            .owes(&[DebtKind::Reversal]);
+    }
+}
+
+#[test]
+fn a_permit_that_runs_out_unused_is_asked_about_and_not_guessed_at() {
+    Life::awaits_payment()
+        .sleeps_until_it_wakes()
+        .stands("in_doubt")
+        .does(Effect::Inquire(attempt(1)))
+        .does(Effect::TellPayer(anna()))
+        .is_undecided();
+}
