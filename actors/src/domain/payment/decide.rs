@@ -244,7 +244,15 @@ impl Payment {
             Phase::Reversed(.., Undone::NothingToUndo) | Phase::Declined(_, Some(_), _) => {
                 Commands::already().then(Effect::Raise(Alarm::DebitAfterReversal))
             }
-            _ => Commands::already(),
+            Phase::Paid(_, _, known, _) if *known == receipt => Commands::already(),
+            // A second debit, or a debit that nobody asked for.
+            Phase::Paid(..)
+            | Phase::AwaitMerchant(_)
+            | Phase::AwaitPhone(_)
+            | Phase::AwaitConfirmation(..)
+            | Phase::Declined(_, None, _)
+            | Phase::ReversedUnseen => self.lied_to(),
+            Phase::Reversing(..) | Phase::Reversed(.., Undone::Undone) => Commands::already(),
         }
     }
 

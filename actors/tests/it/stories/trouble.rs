@@ -203,3 +203,23 @@ fn a_permit_that_runs_out_unused_is_asked_about_and_not_guessed_at() {
         .does(Effect::TellPayer(anna()))
         .is_undecided();
 }
+
+#[test]
+fn a_second_yes_that_says_something_else_is_an_alarm_and_changes_nothing() {
+    Life::paid()
+        .platform_says(PaymentOutcome::Approved(receipt("99.99")))
+        .changes_nothing()
+        .does(Effect::Raise(Alarm::PlatformLied))
+        .is_approved()
+        .approved()
+        .does_not(Effect::Raise(Alarm::PlatformLied));
+}
+
+#[test]
+fn a_yes_to_what_was_never_asked_is_an_alarm_and_changes_nothing() {
+    for life in [Life::awaits_phone(), Life::awaits_confirmation(), Life::declined()] {
+        let phase = life.payment.phase().name();
+        let alarmed = life.approved().changes_nothing().stands(phase);
+        assert!(alarmed.last.effects.iter().any(|effect| matches!(effect, Effect::Raise(_))), "{phase}");
+    }
+}
