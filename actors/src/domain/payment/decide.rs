@@ -340,14 +340,13 @@ impl Payment {
             (ReversalOutcome::TooLate, Undoing::Reversal) => {
                 Commands::taken().record(Fact::UndoingBy(Undoing::GivingBack)).then(Effect::Owe)
             }
-            (
-                ReversalOutcome::Refused | ReversalOutcome::TooLate,
-                Undoing::Reversal | Undoing::GivingBack,
-            ) => Commands::taken()
+            (ReversalOutcome::Refused, Undoing::Reversal | Undoing::GivingBack) => Commands::taken()
                 .record(Fact::UndoingBy(Undoing::ByHand))
                 .then(Effect::Owe)
                 .then(Effect::Raise(Alarm::Unreversible)),
-            (ReversalOutcome::Refused | ReversalOutcome::TooLate, Undoing::ByHand)
+            // Giving back is never too late: that is the earlier reversal's answer, heard twice.
+            (ReversalOutcome::TooLate, Undoing::GivingBack | Undoing::ByHand)
+            | (ReversalOutcome::Refused, Undoing::ByHand)
             | (ReversalOutcome::Unknown, _) => Commands::already(),
         }
     }

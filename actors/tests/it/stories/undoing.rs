@@ -212,3 +212,13 @@ fn what_was_refunded_is_not_reversed_and_what_was_reversed_is_not_refunded() {
     Life::paid().terminal_reverses().refund_asked("r1", "5.00").misfits(Misfit::NotPaid);
     Life::declined().refund_asked("r1", "5.00").misfits(Misfit::NotPaid);
 }
+
+#[test]
+fn a_doubled_too_late_is_not_an_unwilling_platform() {
+    Life::paid()
+        .terminal_reverses()
+        .reversal_says(ReversalOutcome::TooLate)
+        .reversal_says(ReversalOutcome::TooLate)
+        .changes_nothing()
+        .owes(&[DebtKind::GivingBack]);
+}
