@@ -4,6 +4,7 @@
 //! `stories` are told with `life`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod binding;
 mod explore;
 mod life;
 mod stories;
