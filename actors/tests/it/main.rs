@@ -7,5 +7,8 @@
 mod binding;
 mod explore;
 mod life;
+mod money;
+mod outbox;
+mod refusals;
 mod stories;
 mod world;
