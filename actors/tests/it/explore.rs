@@ -222,7 +222,6 @@ fn repeats_of_the_order_and_of_the_reversal_change_nothing() {
 fn every_rule_broken_on_purpose_is_noticed() {
     use Invariant::*;
     let crash = Plan { crashes: 1, ..NOTHING_GOES_WRONG };
-    let loss = Plan { losses: 1, ..NOTHING_GOES_WRONG };
     let reversal = Plan { reversals: 1, ..NOTHING_GOES_WRONG };
     let retry = Plan { attempts_max: 2, presents: 2, ..NOTHING_GOES_WRONG };
     is_noticed(Broken::SpeaksBeforeTheDisk, NOTHING_GOES_WRONG, &[WriteAhead]);

@@ -279,7 +279,8 @@ impl Life {
         self.holds()
     }
 
-    fn attempt(&self) -> Attempt {
+    /// The attempt it is at.
+    pub fn attempt(&self) -> Attempt {
         match self.payment.phase() {
             Phase::AwaitPermit(_, _, attempt, _)
             | Phase::AwaitPayment(_, _, attempt, _)
@@ -388,4 +389,65 @@ pub fn on_record(payment: Payment) -> (actors::domain::identity::PaymentId, Keep
 /// Whether a fact of this name is among them.
 pub fn has(facts: &[Stamped], name: &str) -> bool {
     facts.iter().map(|stamped| &stamped.fact).map(Fact::name).any(|known| known == name)
+}
+
+/// Every kind of event with every kind of answer, about `attempt`, as it would come at `now`.
+pub fn every_event(attempt: Attempt, now: Timestamp) -> Vec<(&'static str, Event)> {
+    let claim = |payer, epoch| Claim { payer, epoch };
+    let digest = Digest32([9; 32]);
+    let paid = |amount| PaymentOutcome::Approved(receipt(amount));
+    let (first, second) = (refund("r1"), refund("r2"));
+    let mut events = vec![
+        ("repeated", Event::Repeated(order_of(till(), "12.50"))),
+        ("repeated, other amount", Event::Repeated(order_of(till(), "12.51"))),
+        ("merchant_admitted", Event::MerchantSaid(Ok(admission(TERMS)))),
+        ("merchant_refused", Event::MerchantSaid(Err(Refusal::MerchantClosed))),
+        ("phone_came", Event::PhoneCame(claim(anna(), 1))),
+        ("phone_came, next round", Event::PhoneCame(claim(boris(), 2))),
+        ("phone_left", Event::PhoneLeft { epoch: 1 }),
+        ("confirmed", Event::Confirmed(consent(anna(), 1), euros("12.50"))),
+        ("confirmed, other amount", Event::Confirmed(consent(anna(), 1), euros("12.51"))),
+        ("confirmed, other payer", Event::Confirmed(consent(boris(), 2), euros("12.50"))),
+        ("declined_by_payer", Event::DeclinedByPayer(claim(anna(), 1))),
+        ("permit_granted", Event::PermitSaid(attempt, PermitOutcome::Granted(interface(now, attempt)))),
+        ("permit_refused", Event::PermitSaid(attempt, PermitOutcome::Refused(Refusal::NotPermitted))),
+        ("permit_not_sent", Event::PermitSaid(attempt, PermitOutcome::NotSent)),
+        ("permit_unknown", Event::PermitSaid(attempt, PermitOutcome::Unknown)),
+        ("presented", Event::Presented(anna(), attempt, digest)),
+        ("presented, other payer", Event::Presented(boris(), attempt, digest)),
+        ("approved", Event::PaymentSaid(attempt, paid("12.50"))),
+        ("approved, other amount", Event::PaymentSaid(attempt, paid("99.99"))),
+        ("failed", Event::PaymentSaid(attempt, PaymentOutcome::Failed(Failure::WrongCredentials))),
+        ("failed for good", Event::PaymentSaid(attempt, PaymentOutcome::Failed(Failure::AccountBlocked))),
+        ("pay_not_sent", Event::PaymentSaid(attempt, PaymentOutcome::NotSent)),
+        ("pay_unknown", Event::PaymentSaid(attempt, PaymentOutcome::Unknown)),
+    ];
+    events.extend(every_later_event(attempt, first, second));
+    events
+}
+
+fn every_later_event(attempt: Attempt, first: RefundId, second: RefundId) -> Vec<(&'static str, Event)> {
+    let inquiry = |outcome| Event::InquirySaid(attempt, outcome);
+    let undone = |effect| Event::ReversalSaid(ReversalOutcome::Acknowledged(effect));
+    vec![
+        ("inquiry: paid", inquiry(InquiryOutcome::Paid(receipt("12.50")))),
+        ("inquiry: failed", inquiry(InquiryOutcome::Failed(Failure::WrongCredentials))),
+        ("inquiry: pending", inquiry(InquiryOutcome::Pending)),
+        ("inquiry: never seen", inquiry(InquiryOutcome::NeverSeen)),
+        ("inquiry: undone", inquiry(InquiryOutcome::Undone)),
+        ("inquiry: unknown", inquiry(InquiryOutcome::Unknown)),
+        ("reversal_asked", Event::ReversalAsked),
+        ("reversal: undone", undone(Undone::Undone)),
+        ("reversal: nothing", undone(Undone::NothingToUndo)),
+        ("reversal_too_late", Event::ReversalSaid(ReversalOutcome::TooLate)),
+        ("reversal: refused", Event::ReversalSaid(ReversalOutcome::Refused)),
+        ("reversal: unknown", Event::ReversalSaid(ReversalOutcome::Unknown)),
+        ("refund_asked", Event::RefundAsked(first, euros("8.00"))),
+        ("refund_asked, too much", Event::RefundAsked(second, euros("12.51"))),
+        ("refund: done", Event::RefundSaid(first, RefundOutcome::Done)),
+        ("refund: refused", Event::RefundSaid(first, RefundOutcome::Refused)),
+        ("refund: unknown", Event::RefundSaid(first, RefundOutcome::Unknown)),
+        ("deadline_came", Event::DeadlineCame),
+        ("given_up", Event::GivenUp),
+    ]
 }

@@ -9,6 +9,7 @@ mod explore;
 mod life;
 mod money;
 mod outbox;
+mod properties;
 mod refusals;
 mod stories;
 mod world;
