@@ -143,17 +143,25 @@ impl Payment {
     pub fn debts(&self) -> Vec<Debt> {
         let Some(platform) = self.phase.platform() else { return Vec::new() };
         let Some(paid) = self.phase.order().map(|order| order.money) else { return Vec::new() };
-        let debt = |kind, money| Debt { payment: self.id, keeper: self.keeper, platform, paid, money, kind };
+        let debt = |kind, money, since| Debt {
+            payment: self.id,
+            keeper: self.keeper,
+            platform,
+            paid,
+            money,
+            since,
+            kind,
+        };
         match &self.phase {
             Phase::Reversing(_, _, undo) => match undo.how {
-                Undoing::Reversal => vec![debt(DebtKind::Reversal, paid)],
-                Undoing::GivingBack => vec![debt(DebtKind::GivingBack, paid)],
-                Undoing::ByHand => vec![debt(DebtKind::ByHand, paid)],
+                Undoing::Reversal => vec![debt(DebtKind::Reversal, paid, undo.since)],
+                Undoing::GivingBack => vec![debt(DebtKind::GivingBack, paid, undo.since)],
+                Undoing::ByHand => vec![debt(DebtKind::ByHand, paid, undo.since)],
             },
             Phase::Paid(_, _, _, refunds) => refunds
                 .iter()
                 .filter(|refund| refund.state == RefundState::Owed)
-                .map(|refund| debt(DebtKind::Refund(refund.id), refund.money))
+                .map(|refund| debt(DebtKind::Refund(refund.id), refund.money, refund.since))
                 .collect(),
             _ => Vec::new(),
         }

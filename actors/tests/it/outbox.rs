@@ -18,6 +18,7 @@ fn debt(payment: u8, kind: DebtKind) -> Debt {
         platform: PlatformId::new("sandbox").unwrap(),
         paid: order.money,
         money: order.money,
+        since: BEGIN,
         kind,
     }
 }
@@ -76,6 +77,20 @@ fn an_acknowledged_debt_is_gone() {
     outbox.start_due(BEGIN, 9);
     outbox.take_in(BEGIN, life.payment.id(), &life.reversal_acknowledged().payment.debts());
     assert!(outbox.is_empty() && outbox.wakes_at().is_none());
+}
+
+#[test]
+fn a_debt_is_as_old_as_it_is_and_not_as_the_process_that_shows_it() {
+    let hour = Duration::from_secs(3600);
+    let owing = [Life::in_doubt().terminal_reverses(), Life::paid().refund_asked("r1", "5.00")];
+    for life in owing {
+        let since = life.now;
+        let life = life.after(hour).crashes();
+        let mut outbox = Outbox::new(BACKOFF);
+        outbox.take_in(life.now, life.payment.id(), &life.payment.debts());
+        let ages: Vec<Duration> = outbox.standing().map(|standing| life.now.since(standing.since)).collect();
+        assert_eq!((ages, life.payment.debts()[0].since), (vec![hour], since));
+    }
 }
 
 #[derive(Clone, Debug)]

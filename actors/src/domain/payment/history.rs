@@ -56,7 +56,7 @@ fn follow(phase: Phase, at: Timestamp, fact: &Fact) -> Option<Phase> {
         Fact::Doubted(_) | Fact::Inquired(_) | Fact::StillPermitted(_) => doubted(phase, at, fact),
         Fact::Settled(_) | Fact::Declined(_) => decided(phase, fact),
         Fact::ReversalOwed(_) | Fact::UndoingBy(_) | Fact::Reversed(_) => undone(phase, at, fact),
-        Fact::RefundOwed(..) | Fact::RefundDone(_) | Fact::RefundRefused(_) => refunded(phase, fact),
+        Fact::RefundOwed(..) | Fact::RefundDone(_) | Fact::RefundRefused(_) => refunded(phase, at, fact),
     }
 }
 
@@ -200,11 +200,11 @@ fn undone(phase: Phase, at: Timestamp, fact: &Fact) -> Option<Phase> {
     }
 }
 
-fn refunded(phase: Phase, fact: &Fact) -> Option<Phase> {
+fn refunded(phase: Phase, at: Timestamp, fact: &Fact) -> Option<Phase> {
     let Phase::Paid(deal, consent, receipt, mut refunds) = phase else { return None };
     match fact {
         Fact::RefundOwed(id, money) => {
-            refunds.push(Refund { id: *id, money: *money, state: RefundState::Owed });
+            refunds.push(Refund { id: *id, money: *money, since: at, state: RefundState::Owed });
         }
         Fact::RefundDone(id) => close_refund(&mut refunds, *id, RefundState::Done)?,
         Fact::RefundRefused(id) => close_refund(&mut refunds, *id, RefundState::Refused)?,

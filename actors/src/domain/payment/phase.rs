@@ -167,6 +167,8 @@ pub struct Refund {
     pub id: RefundId,
     /// How much goes back.
     pub money: Money,
+    /// When it was asked for.
+    pub since: Timestamp,
     /// What came of it.
     pub state: RefundState,
 }
