@@ -7,6 +7,7 @@
 mod binding;
 mod explore;
 mod life;
+mod matrix;
 mod money;
 mod outbox;
 mod properties;
