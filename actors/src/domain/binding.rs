@@ -85,17 +85,23 @@ impl Binding {
         self.epoch
     }
 
-    /// The binding after `fact`. Facts of older epochs change nothing.
+    /// The binding after `fact`. Facts of older epochs change nothing, nor does a claim to a round that another phone
+    /// holds or that is over: two tellers may decide on the same news, and the first fact in the journal wins.
     #[must_use]
     pub fn after(self, fact: &BindingFact) -> Self {
         match fact {
-            BindingFact::Bound { claim, until } if claim.epoch >= self.epoch => {
+            BindingFact::Bound { claim, until } if self.admits(*claim) => {
                 Self { epoch: claim.epoch, holder: Some(Holder { payer: claim.payer, until: *until }) }
             }
             // The newest record alone has to tell the round: counting starts above it, whoever held it.
             BindingFact::Released { epoch } if *epoch >= self.epoch => Self { epoch: *epoch, holder: None },
             _ => self,
         }
+    }
+
+    fn admits(&self, claim: Claim) -> bool {
+        let extends = self.holder.is_some_and(|holder| holder.payer == claim.payer);
+        claim.epoch > self.epoch || (claim.epoch == self.epoch && extends)
     }
 
     fn live(&self, now: Timestamp) -> Option<Holder> {

@@ -93,15 +93,11 @@ pub enum Shelved {
 }
 
 impl Shelf {
-    /// Takes in a payment's next fact.
+    /// Takes in a payment's next fact. A fact that cannot follow leaves the life as it was.
     pub fn take_in(&mut self, id: PaymentId, at: Timestamp, fact: &Fact) -> Result<Shelved, OutOfPlace> {
         let stamped = Stamped { at, fact: fact.clone() };
         match self.take_off(id) {
-            Some(mut life) => {
-                life.payment = life.payment.after(at, fact)?;
-                life.facts.push(stamped);
-                Ok(self.put(life))
-            }
+            Some(life) => self.go_on(life, stamped),
             None if matches!(fact, Fact::Opened(_) | Fact::TurnedAway(..) | Fact::ReversedUnseen(_)) => {
                 self.reopen(id, vec![stamped])
             }
@@ -154,6 +150,19 @@ impl Shelf {
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    fn go_on(&mut self, life: OpenLife, next: Stamped) -> Result<Shelved, OutOfPlace> {
+        let OpenLife { mut facts, payment } = life;
+        let id = payment.id();
+        match payment.after(next.at, &next.fact) {
+            Ok(payment) => {
+                facts.push(next);
+                Ok(self.put(OpenLife { facts, payment }))
+            }
+            // What the life owes stays owed, whatever is wrong with the fact.
+            Err(out_of_place) => self.reopen(id, facts).and(Err(out_of_place)),
+        }
     }
 
     fn take_off(&mut self, id: PaymentId) -> Option<OpenLife> {

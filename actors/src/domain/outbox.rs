@@ -22,6 +22,8 @@ pub struct Debt {
     pub paid: Money,
     /// How much of it goes back.
     pub money: Money,
+    /// Since when it has been owed, by the journal.
+    pub since: Timestamp,
     /// What is to be done.
     pub kind: DebtKind,
 }
@@ -64,7 +66,6 @@ type DebtKey = (PaymentId, DebtKind);
 #[derive(Clone, Debug)]
 struct Owed {
     debt: Debt,
-    since: Timestamp,
     failures: u32,
     next: Option<Timestamp>,
 }
@@ -74,7 +75,7 @@ struct Owed {
 pub struct Standing {
     /// The debt.
     pub debt: Debt,
-    /// Since when the outbox has known it.
+    /// Since when it has been owed, whatever process has known it since.
     pub since: Timestamp,
     /// How often it has been tried in vain.
     pub failures: u32,
@@ -99,7 +100,7 @@ impl Outbox {
             let key = (debt.payment, debt.kind);
             if !self.owed.contains_key(&key) {
                 let next = now.plus(self.first_wait(debt.kind));
-                self.owed.insert(key, Owed { debt: *debt, since: now, failures: 0, next: Some(next) });
+                self.owed.insert(key, Owed { debt: *debt, failures: 0, next: Some(next) });
                 self.due.insert((next, key));
             }
         }
@@ -142,7 +143,7 @@ impl Outbox {
     pub fn standing(&self) -> impl Iterator<Item = Standing> + '_ {
         self.owed.values().map(|owed| Standing {
             debt: owed.debt,
-            since: owed.since,
+            since: owed.debt.since,
             failures: owed.failures,
         })
     }

@@ -111,7 +111,17 @@ impl Payment {
             _ => {}
         }
         let payment = commands.facts.iter().try_fold(self, |payment, fact| payment.after(now, fact))?;
+        let commands = payment.told_again(commands);
         Ok((payment, commands))
+    }
+
+    /// A keeper can die between a fact and the effects that waited for it: what is owed and what is decided is said
+    /// again. All of it may be said twice.
+    fn told_again(&self, commands: Commands) -> Commands {
+        let owed = (!self.debts().is_empty()).then_some(Effect::Owe);
+        let decided = self.outcome().map(|_| Effect::TellTerminal);
+        let payer = self.payer().map(Effect::TellPayer);
+        [owed, decided, payer].into_iter().flatten().fold(commands, Commands::then)
     }
 
     /// When the payment has to be looked at again if nothing happens: derived from the phase, so that no timer
@@ -134,17 +144,25 @@ impl Payment {
     pub fn debts(&self) -> Vec<Debt> {
         let Some(platform) = self.phase.platform() else { return Vec::new() };
         let Some(paid) = self.phase.order().map(|order| order.money) else { return Vec::new() };
-        let debt = |kind, money| Debt { payment: self.id, keeper: self.keeper, platform, paid, money, kind };
+        let debt = |kind, money, since| Debt {
+            payment: self.id,
+            keeper: self.keeper,
+            platform,
+            paid,
+            money,
+            since,
+            kind,
+        };
         match &self.phase {
             Phase::Reversing(_, _, undo) => match undo.how {
-                Undoing::Reversal => vec![debt(DebtKind::Reversal, paid)],
-                Undoing::GivingBack => vec![debt(DebtKind::GivingBack, paid)],
-                Undoing::ByHand => vec![debt(DebtKind::ByHand, paid)],
+                Undoing::Reversal => vec![debt(DebtKind::Reversal, paid, undo.since)],
+                Undoing::GivingBack => vec![debt(DebtKind::GivingBack, paid, undo.since)],
+                Undoing::ByHand => vec![debt(DebtKind::ByHand, paid, undo.since)],
             },
             Phase::Paid(_, _, _, refunds) => refunds
                 .iter()
                 .filter(|refund| refund.state == RefundState::Owed)
-                .map(|refund| debt(DebtKind::Refund(refund.id), refund.money))
+                .map(|refund| debt(DebtKind::Refund(refund.id), refund.money, refund.since))
                 .collect(),
             _ => Vec::new(),
         }
@@ -164,7 +182,7 @@ impl Payment {
         match &self.phase {
             Phase::Paid(_, _, receipt, _) => Some(Outcome::Approved(receipt.clone())),
             Phase::Reversing(_, _, undo) => Some(Outcome::Refused(undo.refusal)),
-            Phase::Reversed(_, _, refusal) | Phase::Declined(_, _, refusal) => {
+            Phase::Reversed(_, _, refusal, _) | Phase::Declined(_, _, refusal) => {
                 Some(Outcome::Refused(*refusal))
             }
             Phase::ReversedUnseen => Some(Outcome::Refused(Refusal::ReversedByTerminal)),
@@ -189,6 +207,7 @@ impl Payment {
 
     /// The payer, as far as one is known.
     pub fn payer(&self) -> Option<PayerId> {
-        self.phase.claim().map(|claim| claim.payer)
+        let claimed = self.phase.claim().map(|claim| claim.payer);
+        claimed.or_else(|| self.phase.order().and_then(Order::payer))
     }
 }

@@ -118,7 +118,7 @@ pub enum Effect {
 /// What people have to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Alarm {
-    /// A platform claimed another amount or currency than was asked.
+    /// A platform claimed another amount or currency than was asked, a second debit, or one that nobody asked for.
     PlatformLied,
     /// A platform claimed a debit that it had vouched was undone.
     DebitAfterReversal,

@@ -7,7 +7,7 @@ use super::Payment;
 use super::command::{Alarm, Commands, Effect, Fact, Misfit};
 use super::event::Event;
 use super::outcome::{
-    Failure, InquiryOutcome, PaymentOutcome, PermitOutcome, RefundOutcome, ReversalOutcome,
+    Effect as Undone, Failure, InquiryOutcome, PaymentOutcome, PermitOutcome, RefundOutcome, ReversalOutcome,
 };
 use super::phase::{
     Asked, Attempt, Claim, Consent, Deal, Digest32, Inquiries, Phase, Receipt, RefundState, Undoing,
@@ -64,9 +64,13 @@ impl Payment {
     }
 
     fn turned_away(order: &Order, refusal: Refusal) -> Commands {
-        Commands::taken()
+        let turned_away = Commands::taken()
             .record(Fact::TurnedAway(Box::new(order.clone()), refusal))
-            .then(Effect::TellTerminal)
+            .then(Effect::TellTerminal);
+        match order.payer() {
+            Some(payer) => turned_away.then(Effect::TellPayer(payer)),
+            None => turned_away,
+        }
     }
 
     fn phone_came(&self, claim: Claim) -> Commands {
@@ -74,10 +78,14 @@ impl Payment {
             Phase::AwaitPhone(_) => {
                 Commands::taken().record(Fact::PhoneCame(claim)).then(Effect::TellPayer(claim.payer))
             }
-            Phase::AwaitConfirmation(_, shown, _) if shown.epoch < claim.epoch => Commands::taken()
-                .record(Fact::PhoneCame(claim))
-                .then(Effect::TellPayer(shown.payer))
-                .then(Effect::TellPayer(claim.payer)),
+            Phase::AwaitConfirmation(deal, shown, _)
+                if shown.epoch < claim.epoch && deal.order.payer().is_none() =>
+            {
+                Commands::taken()
+                    .record(Fact::PhoneCame(claim))
+                    .then(Effect::TellPayer(shown.payer))
+                    .then(Effect::TellPayer(claim.payer))
+            }
             _ => Commands::already(),
         }
     }
@@ -113,6 +121,9 @@ impl Payment {
             }
             other => match other.consent() {
                 Some(given) if given.claim != consent.claim => self.not_for(consent.claim),
+                Some(_) if other.order().is_some_and(|order| order.money != money) => {
+                    Commands::misfit(Misfit::OtherAmount)
+                }
                 Some(_) => Commands::already(),
                 None => self.not_for(consent.claim),
             },
@@ -135,7 +146,7 @@ impl Payment {
             {
                 Commands::already()
             }
-            Phase::Reversed(_, consent, Refusal::DeclinedByPayer) if consent.claim == claim => {
+            Phase::Reversed(_, consent, Refusal::DeclinedByPayer, _) if consent.claim == claim => {
                 Commands::already()
             }
             _ => self.not_for(claim),
@@ -229,10 +240,19 @@ impl Payment {
                     self.lied_to()
                 }
             }
-            Phase::Reversed(..) | Phase::Declined(_, Some(_), _) => {
+            // Where money had moved and is back, its yes may have been on the way all the time.
+            Phase::Reversed(.., Undone::NothingToUndo) | Phase::Declined(_, Some(_), _) => {
                 Commands::already().then(Effect::Raise(Alarm::DebitAfterReversal))
             }
-            _ => Commands::already(),
+            Phase::Paid(_, _, known, _) if *known == receipt => Commands::already(),
+            // A second debit, or a debit that nobody asked for.
+            Phase::Paid(..)
+            | Phase::AwaitMerchant(_)
+            | Phase::AwaitPhone(_)
+            | Phase::AwaitConfirmation(..)
+            | Phase::Declined(_, None, _)
+            | Phase::ReversedUnseen => self.lied_to(),
+            Phase::Reversing(..) | Phase::Reversed(.., Undone::Undone) => Commands::already(),
         }
     }
 
@@ -240,7 +260,7 @@ impl Payment {
     fn lied_to(&self) -> Commands {
         let doubted = match &self.phase {
             Phase::AwaitPayment(_, _, attempt, _) | Phase::AwaitOutcome(_, _, attempt, _) => {
-                Commands::taken().record(Fact::Doubted(*attempt))
+                self.told(Commands::taken().record(Fact::Doubted(*attempt)))
             }
             _ => Commands::already(),
         };
@@ -320,14 +340,13 @@ impl Payment {
             (ReversalOutcome::TooLate, Undoing::Reversal) => {
                 Commands::taken().record(Fact::UndoingBy(Undoing::GivingBack)).then(Effect::Owe)
             }
-            (
-                ReversalOutcome::Refused | ReversalOutcome::TooLate,
-                Undoing::Reversal | Undoing::GivingBack,
-            ) => Commands::taken()
+            (ReversalOutcome::Refused, Undoing::Reversal | Undoing::GivingBack) => Commands::taken()
                 .record(Fact::UndoingBy(Undoing::ByHand))
                 .then(Effect::Owe)
                 .then(Effect::Raise(Alarm::Unreversible)),
-            (ReversalOutcome::Refused | ReversalOutcome::TooLate, Undoing::ByHand)
+            // Giving back is never too late: that is the earlier reversal's answer, heard twice.
+            (ReversalOutcome::TooLate, Undoing::GivingBack | Undoing::ByHand)
+            | (ReversalOutcome::Refused, Undoing::ByHand)
             | (ReversalOutcome::Unknown, _) => Commands::already(),
         }
     }
@@ -382,10 +401,12 @@ impl Payment {
             Phase::AwaitPayment(..) if answer_is_due => self.undo(Refusal::NotPaidInTime),
             Phase::InDoubt(..) if answer_is_due => self.undo(Refusal::PlatformSilent),
             // The permit ran out, but the phone may have used it a moment before: ask, do not guess.
-            Phase::AwaitPayment(_, _, attempt, _) => Commands::taken()
-                .record(Fact::Doubted(*attempt))
-                .record(Fact::Inquired(*attempt))
-                .then(Effect::Inquire(*attempt)),
+            Phase::AwaitPayment(_, _, attempt, _) => self.told(
+                Commands::taken()
+                    .record(Fact::Doubted(*attempt))
+                    .record(Fact::Inquired(*attempt))
+                    .then(Effect::Inquire(*attempt)),
+            ),
             Phase::InDoubt(deal, _, attempt, _, inquiries) => self.inquire_again(deal, *attempt, *inquiries),
             _ => Commands::already(),
         }

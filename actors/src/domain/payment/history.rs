@@ -3,7 +3,6 @@
 //! Nothing is decided here. A fact that cannot follow the phase before it is out of place: a bug where the
 //! fact was just made, a journal of another world where it was read.
 use super::command::Fact;
-use super::outcome::Effect as Undone;
 use super::phase::{Asked, Attempt, Claim, Deal, Inquiries, Phase, Refund, RefundState, Undo, Undoing};
 use super::{Payment, Stamped};
 use crate::domain::identity::{Keeper, PaymentId, RefundId};
@@ -57,7 +56,7 @@ fn follow(phase: Phase, at: Timestamp, fact: &Fact) -> Option<Phase> {
         Fact::Doubted(_) | Fact::Inquired(_) | Fact::StillPermitted(_) => doubted(phase, at, fact),
         Fact::Settled(_) | Fact::Declined(_) => decided(phase, fact),
         Fact::ReversalOwed(_) | Fact::UndoingBy(_) | Fact::Reversed(_) => undone(phase, at, fact),
-        Fact::RefundOwed(..) | Fact::RefundDone(_) | Fact::RefundRefused(_) => refunded(phase, fact),
+        Fact::RefundOwed(..) | Fact::RefundDone(_) | Fact::RefundRefused(_) => refunded(phase, at, fact),
     }
 }
 
@@ -194,18 +193,18 @@ fn undone(phase: Phase, at: Timestamp, fact: &Fact) -> Option<Phase> {
         (Phase::Reversing(deal, consent, undo), Fact::UndoingBy(how)) => {
             Some(Phase::Reversing(deal, consent, Undo { how: *how, ..undo }))
         }
-        (Phase::Reversing(deal, consent, undo), Fact::Reversed(Undone::Undone | Undone::NothingToUndo)) => {
-            Some(Phase::Reversed(deal, consent, undo.refusal))
+        (Phase::Reversing(deal, consent, undo), Fact::Reversed(effect)) => {
+            Some(Phase::Reversed(deal, consent, undo.refusal, *effect))
         }
         _ => None,
     }
 }
 
-fn refunded(phase: Phase, fact: &Fact) -> Option<Phase> {
+fn refunded(phase: Phase, at: Timestamp, fact: &Fact) -> Option<Phase> {
     let Phase::Paid(deal, consent, receipt, mut refunds) = phase else { return None };
     match fact {
         Fact::RefundOwed(id, money) => {
-            refunds.push(Refund { id: *id, money: *money, state: RefundState::Owed });
+            refunds.push(Refund { id: *id, money: *money, since: at, state: RefundState::Owed });
         }
         Fact::RefundDone(id) => close_refund(&mut refunds, *id, RefundState::Done)?,
         Fact::RefundRefused(id) => close_refund(&mut refunds, *id, RefundState::Refused)?,

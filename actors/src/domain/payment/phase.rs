@@ -1,4 +1,5 @@
 //! Where a payment stands. Each phase is named for what it waits for and holds exactly what is known by then.
+use super::outcome::Effect as Undone;
 use crate::domain::identity::{PayerId, PlatformId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::order::{Admission, Order};
@@ -27,8 +28,8 @@ pub enum Phase {
     Paid(Box<Deal>, Consent, Receipt, Vec<Refund>),
     /// Whatever the platform did is being undone; the terminal's answer is already no.
     Reversing(Box<Deal>, Consent, Undo),
-    /// The platform acknowledged that nothing is left of it.
-    Reversed(Box<Deal>, Consent, Refusal),
+    /// The platform acknowledged that nothing is left of it, and said whether there had been anything.
+    Reversed(Box<Deal>, Consent, Refusal, Undone),
     /// Refused while no platform held anything of it. Once a permit was given, the ways out are paid and reversed.
     Declined(Box<Order>, Option<Claim>, Refusal),
     /// The terminal took it back before the switch had ever seen it: the order will be refused when it comes.
@@ -166,6 +167,8 @@ pub struct Refund {
     pub id: RefundId,
     /// How much goes back.
     pub money: Money,
+    /// When it was asked for.
+    pub since: Timestamp,
     /// What came of it.
     pub state: RefundState,
 }
@@ -215,7 +218,7 @@ impl Phase {
             | Self::InDoubt(_, consent, ..)
             | Self::Paid(_, consent, ..)
             | Self::Reversing(_, consent, _)
-            | Self::Reversed(_, consent, _) => Some(consent),
+            | Self::Reversed(_, consent, ..) => Some(consent),
             _ => None,
         }
     }
