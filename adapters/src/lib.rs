@@ -6,6 +6,7 @@ pub mod clock;
 pub mod dice;
 pub mod http_client;
 pub mod platform;
+pub mod players;
 pub mod read_model;
 pub mod rfc3339;
 pub mod seal;
