@@ -326,3 +326,46 @@ async fn driven<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (text, is_loopback) in [
+            ("http://127.0.0.1:8080", true),
+            ("http://127.9.9.9/", true),
+            ("https://localhost", true),
+            ("http://[::1]:1", true),
+            ("http://10.0.0.1:8080", false),
+            ("http://localhost.example:8080", false),
+            ("http://127.0.0.1.example", false),
+        ] {
+            assert_eq!(Address::new(text).map(|address| address.is_loopback()), Ok(is_loopback), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_scheme_a_host_and_nothing_else() {
+        for text in [
+            "",
+            "127.0.0.1:8080",
+            "/path",
+            "ftp://host",
+            "http://",
+            "http://h/path",
+            "http://me@h",
+            "http://h?q",
+        ] {
+            assert!(Address::new(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_at_the_switch_and_a_url_elsewhere() {
+        assert_eq!(Address::split("/v1/payments/p/credential?attempt=1"), None);
+        let split = Address::split("https://pay.example/p?x=1").map(|(to, path)| (to.to_string(), path));
+        assert_eq!(split, Some(("https://pay.example/".into(), "/p?x=1".into())));
+    }
+}

@@ -1,2 +1,3 @@
 //! The adapters' integration tests, in one binary.
 mod http_client;
+mod players;
