@@ -31,7 +31,7 @@ impl Network for HangsUp {
         Box::pin(async {
             let (near, mut far) = tokio::io::duplex(4096);
             tokio::spawn(async move {
-                far.read(&mut [0; 4096]).await.unwrap();
+                assert!(far.read(&mut [0; 4096]).await.unwrap() > 0);
                 far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
             });
             Ok(Link::new(near))

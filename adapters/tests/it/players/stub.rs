@@ -119,13 +119,13 @@ async fn answer(
     script: Arc<Mutex<Script>>,
     heard: Arc<Mutex<Vec<Heard>>>,
 ) -> io::Result<Response<Body>> {
-    let (head, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let header = head.headers.get("host").map(|host| host.to_str().unwrap().to_owned());
+    let header = parts.headers.get("host").map(|host| host.to_str().unwrap().to_owned());
     let item = Heard {
         host: header.unwrap_or_default(),
-        line: format!("{} {}", head.method, head.uri),
-        headers: head.headers,
+        line: format!("{} {}", parts.method, parts.uri),
+        headers: parts.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
     };
     heard.lock().unwrap().push(item.clone());
@@ -143,15 +143,15 @@ async fn answer(
                 Ok(Frame::data(Bytes::from_static(b"{\"id\":"))),
                 Err(io::Error::other("broken on purpose")),
             ];
-            Ok(Response::new(StreamBody::new(futures_util::stream::iter(parts)).boxed()))
+            Ok(Response::new(StreamBody::new(futures_util::stream::iter(pieces)).boxed()))
         }
         Turn::Silence => std::future::pending().await,
         Turn::Stream(events) => {
-            let parts = futures_util::stream::unfold(events, |mut events| async {
+            let pieces = futures_util::stream::unfold(events, |mut events| async {
                 let part = events.recv().await?;
                 Some((Ok(Frame::data(Bytes::from_static(part.as_bytes()))), events))
             });
-            Ok(Response::new(StreamBody::new(parts).boxed()))
+            Ok(Response::new(StreamBody::new(pieces).boxed()))
         }
     }
 }
