@@ -139,7 +139,7 @@ async fn answer(
         }
         Turn::Break => Err(io::Error::other("broken on purpose")),
         Turn::BreakInBody => {
-            let parts = [
+            let pieces = [
                 Ok(Frame::data(Bytes::from_static(b"{\"id\":"))),
                 Err(io::Error::other("broken on purpose")),
             ];
