@@ -7,6 +7,7 @@ mod network;
 mod tls;
 mod witness;
 
+pub(crate) use network::open_link;
 pub use network::{Link, Network, Stream, TcpNetwork};
 pub use tls::{ClientIdentity, ClientTls, TlsFault};
 

@@ -9,6 +9,7 @@ pub mod disk;
 pub mod http_client;
 pub mod journal;
 pub mod platform;
+pub mod players;
 pub mod read_model;
 pub mod rfc3339;
 pub mod seal;

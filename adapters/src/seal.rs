@@ -120,14 +120,26 @@ pub fn seal(
     let platform: PublicJwk = serde_json::from_str(platform_jwk).map_err(|_| SealFault::Key)?;
     let platform = platform.point().ok_or(SealFault::Key)?;
     let ephemeral = ephemeral_key(dice)?;
-    let header = serde_json::to_vec(&header(terms, &ephemeral, dice)).map_err(|_| SealFault::Key)?;
+    let agreed = agreed_key(&ephemeral, &platform, &[], &[]);
+    let epk = PublicJwk { usage: None, ..PublicJwk::of(&ephemeral.public_key()) };
+    seal_under(&agreed, epk, terms, credential, dice)
+}
+
+/// Seals under the content key that the holder of `epk`'s private half agreed on with the platform's key.
+pub(crate) fn seal_under(
+    agreed: &[u8; 32],
+    epk: PublicJwk,
+    terms: &SealTerms<'_>,
+    credential: Credential<'_>,
+    dice: &dyn Dice,
+) -> Result<String, SealFault> {
+    let header = serde_json::to_vec(&header(terms, epk, dice)).map_err(|_| SealFault::Key)?;
     let header = BASE64URL.encode(header);
-    let key = agreed_key(&ephemeral, &platform, &[], &[]);
     let mut iv = [0; aead::NONCE_LEN];
     dice.fill(&mut iv);
     let mut sealed = plaintext(credential)?;
     let nonce = aead::Nonce::assume_unique_for_key(iv);
-    let key = aead::UnboundKey::new(&aead::AES_256_GCM, &*key).map_err(|_| SealFault::Key)?;
+    let key = aead::UnboundKey::new(&aead::AES_256_GCM, agreed).map_err(|_| SealFault::Key)?;
     let tag = aead::LessSafeKey::new(key)
         .seal_in_place_separate_tag(nonce, aead::Aad::from(&header), &mut sealed)
         .map_err(|_| SealFault::TooLong)?;
@@ -139,8 +151,13 @@ pub fn seal(
 /// The content key that both sides agree on (RFC 7518 4.6.2, direct, A256GCM).
 pub fn agreed_key(own: &SecretKey, other: &PublicKey, party_u: &[u8], party_v: &[u8]) -> Zeroizing<[u8; 32]> {
     let secret = p256::ecdh::diffie_hellman(own.to_nonzero_scalar(), other.as_affine());
+    derived_key(secret.raw_secret_bytes(), party_u, party_v)
+}
+
+/// The content key of a secret agreed on (A256GCM).
+pub(crate) fn derived_key(secret: &[u8], party_u: &[u8], party_v: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
-    concat_kdf(secret.raw_secret_bytes(), ENC, party_u, party_v, &mut *key);
+    concat_kdf(secret, ENC, party_u, party_v, &mut *key);
     key
 }
 
@@ -196,13 +213,13 @@ pub fn ephemeral_key(dice: &dyn Dice) -> Result<SecretKey, SealFault> {
     Err(SealFault::Dice)
 }
 
-fn header(terms: &SealTerms<'_>, ephemeral: &SecretKey, dice: &dyn Dice) -> ProtectedHeader {
+fn header(terms: &SealTerms<'_>, epk: PublicJwk, dice: &dyn Dice) -> ProtectedHeader {
     let mut nonce = [0; 16];
     dice.fill(&mut nonce);
     ProtectedHeader {
         alg: ALG.into(),
         enc: ENC.into(),
-        epk: PublicJwk { usage: None, ..PublicJwk::of(&ephemeral.public_key()) },
+        epk,
         apu: None,
         apv: None,
         crit: None,

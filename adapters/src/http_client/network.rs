@@ -71,18 +71,24 @@ impl tower_service::Service<Uri> for Connector {
 
     fn call(&mut self, address: Uri) -> Self::Future {
         let Self { network, tls } = self.clone();
-        Box::pin(async move {
-            let is_https = address.scheme_str() == Some("https");
-            let host = address.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            let port = address.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-            let link = network.connect(host.clone(), port).await?;
-            let link = match tls {
-                Some(tls) if is_https => Link::new(tls.shake_hands(&host, link).await?),
-                None if is_https => return Err(io::Error::other("an https address, but no TLS configured")),
-                _ => link,
-            };
-            Ok(TokioIo::new(link))
-        })
+        Box::pin(async move { Ok(TokioIo::new(open_link(&*network, tls.as_ref(), &address).await?)) })
+    }
+}
+
+/// Opens a stream to an `http` or `https` address; an error promises that the peer got no request.
+pub(crate) async fn open_link(
+    network: &dyn Network,
+    tls: Option<&ClientTls>,
+    address: &Uri,
+) -> io::Result<Link> {
+    let is_https = address.scheme_str() == Some("https");
+    let host = address.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = address.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+    let link = network.connect(host.clone(), port).await?;
+    match tls {
+        Some(tls) if is_https => Ok(Link::new(tls.shake_hands(&host, link).await?)),
+        None if is_https => Err(io::Error::other("an https address, but no TLS configured")),
+        _ => Ok(link),
     }
 }
 

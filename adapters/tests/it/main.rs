@@ -3,3 +3,4 @@
 
 mod http_client;
 mod journal;
+mod players;
