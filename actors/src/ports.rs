@@ -7,6 +7,7 @@ pub mod binding_store;
 pub mod clock;
 pub mod code_sender;
 pub mod disk;
+pub mod history;
 pub mod journal;
 pub mod platform;
 pub mod roster;

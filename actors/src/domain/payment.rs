@@ -11,6 +11,7 @@ mod history;
 pub mod invariants;
 pub mod outcome;
 pub mod phase;
+pub mod status;
 
 use crate::domain::identity::{Keeper, PayerId, PaymentId};
 use crate::domain::order::Order;
