@@ -1,4 +1,13 @@
-//! Turnout put together: the composition root, the HTTP listeners, the pages, and the sandbox platform.
+//! Turnout put together: the composition root, the HTTP doors, the pages, the sandbox platform and the command line.
 //!
-//! A library so that tests and simulations can run the parts in one process; `main` is only the command line.
+//! A library so that tests and simulations can run the parts in one process; `main` is only the way in. Real servers
+//! are started in `house` alone. Start with `house`, or with `api` for the doors.
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod house;
+pub mod hygiene;
+mod overview;
 pub mod sandbox;
+pub mod telemetry;

@@ -1,0 +1,36 @@
+//! The HTTP doors: phones, terminals (with the platforms' callbacks) and admin, as factories for an actix-web `App`.
+//!
+//! A door parses, authenticates, asks the switchboard and shapes the answer; it decides nothing and keeps nothing.
+//! `App::new().configure(phones(&doors))` is a whole listener, over whatever network; no server is started here.
+//! The contract is docs/http-api.md. Next: `doors` (what they need), `table` (what surrounds every route).
+mod admin;
+mod callbacks;
+mod device;
+mod doorman;
+mod doors;
+mod extract;
+mod instant;
+mod limits;
+mod openapi;
+mod overview;
+mod pages;
+mod phones;
+mod problem;
+mod sse;
+mod terminal_keys;
+mod terminals;
+mod token;
+mod trace;
+mod views;
+
+pub use admin::{AdminAccess, admin};
+pub use device::{Shown, confirmation_text, thumbprint};
+pub use doors::{Codes, Doors, MetricsText, Ports, Readiness, ReadinessCheck, Settings};
+pub use openapi::{admin_document, phones_document, terminals_document};
+pub use overview::{ActorCounts, JournalAt, Latency, Overlook, Overview, OwedItem, OwedSum, Rates, Recent};
+pub use phones::phones;
+pub use sse::Streams;
+pub use terminal_keys::{KeyDigests, TerminalKeys};
+pub use terminals::terminals;
+pub use token::{LASTS_MAX, SecretTooShort, Tokens};
+pub use views::RefusalView;

@@ -1,0 +1,163 @@
+//! Server-Sent Events: a bounded number of streams, each with a heartbeat, an end, and a number to resume from.
+//!
+//! What is told comes from a channel or a clock; the list of payments is the truth and a stream only wakes. A stream
+//! ends when its token does, when the node drains, or when the phone does not keep up.
+use super::doors::Doors;
+use super::problem::{Kind, Problem};
+use super::views::PhonePayment;
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actors::domain::time::Deadline;
+use actors::payer::{Change, EventNumber, Listening};
+use bytes::Bytes;
+use futures_util::stream;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// The media type.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+/// What a client waits before it comes back, in milliseconds.
+const OPENING: &[u8] = b"retry: 1000\n\n";
+const HEARTBEAT: &[u8] = b": still here\n\n";
+/// How often the overview is told.
+const OVERVIEW_EVERY: Duration = Duration::from_secs(1);
+
+/// The event streams of a process: so many and no more.
+#[derive(Clone)]
+pub struct Streams {
+    places: Arc<Semaphore>,
+    draining: Arc<watch::Sender<bool>>,
+}
+
+impl Streams {
+    /// At most `most` streams.
+    pub fn at_most(most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        Self { places: Arc::new(Semaphore::new(most)), draining: Arc::new(watch::Sender::new(false)) }
+    }
+
+    /// Ends every stream, and opens none from now on: the clients come back elsewhere.
+    pub fn hang_up(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// A place for one stream.
+    pub fn place(&self) -> Result<Place, Problem> {
+        let full = || Problem::new(Kind::Overloaded, "too many event streams are open: poll instead");
+        if *self.draining.borrow() {
+            return Err(full().retry_after(Duration::from_secs(1)));
+        }
+        let permit = Arc::clone(&self.places).try_acquire_owned();
+        let permit = permit.map_err(|_| full().retry_after(Duration::from_secs(5)))?;
+        Ok(Place { draining: self.draining.subscribe(), _permit: permit })
+    }
+}
+
+/// A stream's place; given back when the stream ends.
+pub struct Place {
+    draining: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The number that a phone saw last, `{incarnation}-{number}`; `None` where it is not one of ours.
+pub fn last_seen(text: &str) -> Option<EventNumber> {
+    let (incarnation, number) = text.split_once('-')?;
+    Some(EventNumber { incarnation: incarnation.parse().ok()?, number: number.parse().ok()? })
+}
+
+/// A stream of what changes for a payer.
+pub fn changes(doors: &Doors, listening: Listening, until: Deadline, place: Place) -> HttpResponse {
+    let feed = Feed {
+        missed: listening.missed.into(),
+        changes: listening.changes,
+        heartbeat: doors.settings.heartbeat,
+        ends: Box::pin(tokio::time::sleep(until.left(doors.now()))),
+        place,
+    };
+    respond(stream::unfold(feed, |mut feed| async move {
+        let told = feed.next().await?;
+        Some((told, feed))
+    }))
+}
+
+/// A stream of what `look` sees, every second.
+pub fn every_second<F: Future<Output = Option<Bytes>> + 'static>(
+    look: impl Fn() -> F + 'static,
+    place: Place,
+) -> HttpResponse {
+    let waited = (look, place, false);
+    respond(stream::unfold(waited, |(look, mut place, waited)| async move {
+        if waited {
+            tokio::select! {
+                () = tokio::time::sleep(OVERVIEW_EVERY) => {}
+                _ = place.draining.changed() => return None,
+            }
+        }
+        let told = look().await?;
+        Some((told, (look, place, true)))
+    }))
+}
+
+/// One event.
+pub fn event(name: &str, data: &str) -> Bytes {
+    Bytes::from(format!("event: {name}\ndata: {data}\n\n"))
+}
+
+struct Feed {
+    missed: VecDeque<Change>,
+    changes: tokio::sync::mpsc::Receiver<Change>,
+    heartbeat: Duration,
+    ends: std::pin::Pin<Box<tokio::time::Sleep>>,
+    place: Place,
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(change) = self.missed.pop_front() {
+            return Some(told(&change));
+        }
+        tokio::select! {
+            change = self.changes.recv() => change.map(|change| told(&change)),
+            () = &mut self.ends => None,
+            _ = self.place.draining.changed() => None,
+            () = tokio::time::sleep(self.heartbeat) => Some(Bytes::from_static(HEARTBEAT)),
+        }
+    }
+}
+
+fn told(change: &Change) -> Bytes {
+    let (number, name, data) = match change {
+        Change::Payment(number, card) => {
+            (number, "payment", serde_json::to_string(&PhonePayment::of_card(card)).unwrap_or_default())
+        }
+        Change::Resync(number) => (number, "resync", "{}".to_owned()),
+    };
+    let EventNumber { incarnation, number } = number;
+    Bytes::from(format!("id: {incarnation}-{number}\nevent: {name}\ndata: {data}\n\n"))
+}
+
+fn respond(told: impl stream::Stream<Item = Bytes> + 'static) -> HttpResponse {
+    use futures_util::StreamExt;
+    let opening = stream::once(async { Bytes::from_static(OPENING) });
+    HttpResponse::Ok()
+        .content_type(MEDIA_TYPE)
+        // Proxies that buffer would hold the stream back.
+        .insert_header((header::HeaderName::from_static("x-accel-buffering"), "no"))
+        .streaming(opening.chain(told).map(Ok::<_, Infallible>))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_not_ours_resumes_nothing() {
+        assert_eq!(last_seen("7-3"), Some(EventNumber { incarnation: 7, number: 3 }));
+        for other in ["", "7", "7-", "-3", "a-b", "7-3-1"] {
+            assert_eq!(last_seen(other), None, "{other}");
+        }
+    }
+}
