@@ -27,7 +27,7 @@ mod writer;
 pub use caretaker::Caretaker;
 pub use opening::{OpenFault, open};
 pub use running::{Running, StartFault, abort_process, start};
-pub use show::{Filter, show};
+pub use show::{Filter, life_on, show};
 pub use tail::{Tail, TailFault};
 pub use verify::{Report, verify};
 pub use writer::{Fatal, OnFatal, Writer};

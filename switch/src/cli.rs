@@ -104,13 +104,13 @@ fn say(text: &str) -> anyhow::Result<()> {
 }
 
 /// What a player is given of the world.
-fn surroundings() -> Surroundings {
-    Surroundings {
+fn surroundings() -> anyhow::Result<Surroundings> {
+    Ok(Surroundings {
         network: Arc::new(TcpNetwork),
         tls: None,
         clock: Arc::new(SteadyClock::starting_now()),
-        dice: Arc::new(SystemDice::new()),
-    }
+        dice: Arc::new(SystemDice::new()?),
+    })
 }
 
 /// No secret of a payer's may end in a file of the system's.

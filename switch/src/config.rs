@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod checked;
-pub use checked::{Checked, Problem, Problems};
+pub use checked::{Checked, CheckedPlatform, KnownRoster, Problem, Problems};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -88,6 +88,9 @@ pub struct Listener {
     /// "anywhere" allows plain HTTP on an address that is not loopback: where TLS ends in front of the switch.
     #[serde(default)]
     pub plain: Plain,
+    /// Where people find this listener's page, if not at its address: what a till's code shows (phones only).
+    #[serde(default)]
+    pub page: Option<String>,
     /// The listener's own bearer token (admin only).
     #[serde(default)]
     pub token: Option<Secret>,
@@ -310,7 +313,7 @@ impl Config {
 impl Listener {
     fn on(port: u16) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { listen, tls: None, plain: Plain::Loopback, token: None }
+        Self { listen, tls: None, plain: Plain::Loopback, page: None, token: None }
     }
 
     fn phones() -> Self {
@@ -328,7 +331,13 @@ impl Listener {
 
 impl Default for Login {
     fn default() -> Self {
-        Self { token_secret: None, token_seconds: 600, code_seconds: 300, codes: Codes::Program, code_program: None }
+        Self {
+            token_secret: None,
+            token_seconds: 600,
+            code_seconds: 300,
+            codes: Codes::Program,
+            code_program: None,
+        }
     }
 }
 
@@ -350,12 +359,7 @@ impl Default for Patience {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            inside_max: 100_000,
-            awake_max: 100_000,
-            connections_max: 25_000,
-            platform_calls_max: 512,
-        }
+        Self { inside_max: 100_000, awake_max: 100_000, connections_max: 25_000, platform_calls_max: 512 }
     }
 }
 

@@ -3,36 +3,32 @@
 //! Journal first, then the clock (never behind the journal), the platforms, the world, the actors on the web workers'
 //! own threads, the doors last. Closing goes the other way: refuse what is new, finish what is begun, hang up, close
 //! the journal. Only here are real servers and real arbiters started.
-use crate::api::doors::{Codes as ShownCodes, Doors, Ports as DoorPorts, Readiness, Settings};
-use crate::config::{Checked, Codes, InterfaceKind, Listener};
+use crate::api::{AdminAccess, Codes as ShownCodes, Doors, Ports as DoorPorts, Readiness, Settings, Tokens};
+use crate::config::{Checked, Codes, InterfaceKind};
 use crate::overview::LiveOverview;
-use actix_rt::{Arbiter, ArbiterHandle};
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App, HttpServer};
+use actix_rt::ArbiterHandle;
+use actix_web::dev::ServerHandle;
 use actors::directory::{Directory, Limits, Place};
 use actors::domain::backoff::Backoff;
 use actors::domain::time::Timestamp;
 use actors::gate::Gate;
 use actors::ports::clock::{Clock, Dice};
-use actors::ports::platform::Platform;
 use actors::supervisor::{Intensity, Supervisor, Watch};
 use actors::switchboard::Switchboard;
 use actors::world::{Ports, Rooms, World};
 use adapters::binding_store::memory::MemoryBindingStore;
 use adapters::clock::SteadyClock;
 use adapters::dice::SystemDice;
-use adapters::http_client::{HttpClient, TcpNetwork};
 use adapters::journal::{self, FileJournal, Options, Recovery, Running};
-use adapters::platform::sandbox::{SandboxPlatform, SandboxSettings};
 use adapters::read_model::sqlite::SqliteReadModel;
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 mod door;
 mod following;
@@ -80,7 +76,7 @@ impl House {
         let node = &checked.config.node;
         let journal = open_journal(&checked)?;
         let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at_least(last_instant(&journal)));
-        let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
+        let dice: Arc<dyn Dice> = Arc::new(SystemDice::new()?);
         let read_model = SqliteReadModel::open(&node.read_model).context("node.read_model")?;
         let read_model = Arc::new(read_model);
         let world = Arc::new(world(&checked, &journal.journal, &clock, &dice)?);
@@ -149,7 +145,8 @@ fn open_journal(checked: &Checked) -> anyhow::Result<Running> {
         ..Options::PRODUCTION
     };
     let clock = Arc::new(SteadyClock::starting_now());
-    journal::start(&node.journal, clock, options).with_context(|| format!("node.journal {}", node.journal.display()))
+    journal::start(&node.journal, clock, options)
+        .with_context(|| format!("node.journal {}", node.journal.display()))
 }
 
 /// When the last record became true: the clock never starts before it, whatever happened to the wall clock.
@@ -165,11 +162,12 @@ fn world(
     clock: &Arc<dyn Clock>,
     dice: &Arc<dyn Dice>,
 ) -> anyhow::Result<World> {
+    let terminals_max = NonZeroUsize::new(checked.roster.terminals()).unwrap_or(NonZeroUsize::MIN);
     let ports = Ports {
         clock: clock.clone(),
         dice: dice.clone(),
         journal: Arc::new(journal.clone()),
-        bindings: Arc::new(MemoryBindingStore::new(checked.config.limits.awake_max)),
+        bindings: Arc::new(MemoryBindingStore::new(terminals_max)),
         roster: checked.roster.clone(),
         codes: platforms::code_sender(checked),
         platforms: platforms::connected(checked, clock, dice)?,
@@ -178,7 +176,8 @@ fn world(
 }
 
 fn rooms(checked: &Checked, gate: &Gate, clock: &Arc<dyn Clock>) -> Rooms {
-    let shards = NonZeroUsize::new(checked.config.node.workers.saturating_mul(2)).unwrap_or(NonZeroUsize::MIN);
+    let shards =
+        NonZeroUsize::new(checked.config.node.workers.saturating_mul(2)).unwrap_or(NonZeroUsize::MIN);
     Rooms {
         sessions: Directory::new(shards, gate.clone(), clock.clone()),
         payers: Directory::new(shards, gate.clone(), clock.clone()),
@@ -216,4 +215,32 @@ fn readiness(is_ready: &Arc<AtomicBool>) -> Arc<dyn Fn() -> Readiness + Send + S
             Readiness::NotReady("starting or draining".to_owned())
         }
     })
+}
+
+fn tokens(checked: &Checked, dice: &dyn Dice) -> anyhow::Result<Tokens> {
+    let lasts = Duration::from_secs(checked.config.login.token_seconds);
+    let mut fresh = Zeroizing::new([0; 32]);
+    dice.fill(&mut *fresh);
+    let secret = checked.token_secret.as_ref().map_or(fresh.as_slice(), |secret| secret.as_bytes());
+    Tokens::new(secret, lasts).context("login.token_secret")
+}
+
+fn settings(checked: &Checked) -> Settings {
+    let config = &checked.config;
+    let direct = config.platforms.iter().filter(|platform| platform.interface == InterfaceKind::Direct);
+    Settings {
+        answer_within: Duration::from_secs(config.patience.answer_seconds),
+        streams_max: config.limits.connections_max,
+        codes: match config.login.codes {
+            Codes::Page => ShownCodes::Shown,
+            Codes::Program => ShownCodes::Secret,
+        },
+        pages_connect: direct.map(|platform| platform.url.clone()).collect(),
+        phone_page: config.phones.page.clone(),
+        admin: match &checked.admin_token {
+            Some(token) => AdminAccess::by_token(token),
+            None => AdminAccess::Loopback,
+        },
+        ..Settings::standard()
+    }
 }

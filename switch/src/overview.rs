@@ -2,10 +2,9 @@
 //!
 //! It is fed with the rows that the read model's follower folds anyway, and asks the outboxes and the actors' census
 //! when somebody looks. It forgets: ten seconds of rates, a minute of latencies, thirty payments.
-use crate::api::overview::{
-    ActorCounts, JournalAt, Latency, Overlook, Overview, OwedItem, OwedSum, Rates, Recent,
+use crate::api::{
+    ActorCounts, JournalAt, Latency, Overlook, Overview, OwedItem, OwedSum, Rates, Recent, RefusalView,
 };
-use crate::api::views::RefusalView;
 use actors::domain::identity::PaymentId;
 use actors::domain::outbox::Standing;
 use actors::domain::payment::status::Status;
@@ -75,7 +74,9 @@ impl LiveOverview {
         if is_new {
             seen.happened.push_back((row.started_at, Happened::Started));
         }
-        if let Some(decided_at) = row.decided_at.filter(|at| *at >= self.began && (is_new || before.is_some())) {
+        if let Some(decided_at) =
+            row.decided_at.filter(|at| *at >= self.began && (is_new || before.is_some()))
+        {
             seen.happened.push_back((decided_at, Happened::Decided(row.status)));
             let took = u64::try_from(decided_at.since(row.started_at).as_millis()).unwrap_or(u64::MAX);
             seen.took.push_back((decided_at, took));

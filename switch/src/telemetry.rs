@@ -10,8 +10,7 @@ use tracing_subscriber::EnvFilter;
 /// Seconds, for what a person or a terminal waits for.
 const PATIENCE: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 /// Seconds, for what the machine does in between.
-const WORK: [f64; 12] =
-    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
+const WORK: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 /// Records in one group commit.
 const BATCH: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
@@ -40,7 +39,8 @@ pub fn keep_up(handle: PrometheusHandle) {
 
 /// Sends log lines to standard error. `TURNOUT_LOG` chooses what is logged, as in `info,actors=debug`.
 pub fn install_log(form: LogForm) {
-    let filter = EnvFilter::try_from_env("TURNOUT_LOG").unwrap_or_else(|_| EnvFilter::new(form.default_filter()));
+    let filter =
+        EnvFilter::try_from_env("TURNOUT_LOG").unwrap_or_else(|_| EnvFilter::new(form.default_filter()));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let installed = match form {
         LogForm::Json => lines.json().flatten_event(true).try_init(),

@@ -5,6 +5,7 @@ use super::walk;
 use actors::domain::binding::BindingFact;
 use actors::domain::identity::{PaymentId, TerminalId};
 use actors::domain::journal::{Entry, Seq};
+use actors::domain::payment::Stamped;
 use actors::domain::payment::command::Fact;
 use actors::domain::time::Timestamp;
 use actors::ports::disk::Disk;
@@ -48,6 +49,27 @@ pub fn show(disk: Arc<dyn Disk>, filter: &Filter, print: &mut dyn FnMut(&str)) -
         Ok(())
     };
     walk::walk(&files, &headers, walk::beginning(oldest), &mut take).map(|_| ())
+}
+
+/// A payment's facts as they lie on `disk`, without a running journal: what a trace is told from.
+pub fn life_on(disk: Arc<dyn Disk>, payment: PaymentId) -> Result<Vec<Stamped>, JournalFault> {
+    let files = Files::new(disk.clone());
+    let (headers, _) = walk::headers(&*disk, &files)?;
+    let Some((_, oldest)) = headers.first_key_value() else { return Ok(Vec::new()) };
+    let mut life: Vec<(Seq, Stamped)> = Vec::new();
+    let mut take = |_: Location, record: Record| {
+        match record.entry {
+            // A copy that retention made tells what an older record told.
+            Entry::Payment(id, fact) if id == payment && !life.iter().any(|(seq, _)| *seq == record.seq) => {
+                life.push((record.seq, Stamped { at: record.at, fact }));
+            }
+            _ => {}
+        }
+        Ok(())
+    };
+    walk::walk(&files, &headers, walk::beginning(oldest), &mut take)?;
+    life.sort_by_key(|(seq, _)| *seq);
+    Ok(life.into_iter().map(|(_, stamped)| stamped).collect())
 }
 
 fn line(record: &Record) -> String {

@@ -13,6 +13,7 @@ use actors::domain::money::Money;
 use actors::domain::payment::outcome::{
     InquiryOutcome, PaymentOutcome, PermitOutcome, RefundOutcome, ReversalOutcome,
 };
+use actors::domain::payment::phase::Interface;
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::Answer;
 use actors::ports::clock::{Clock, Dice};
@@ -33,8 +34,19 @@ pub struct SandboxSettings {
     pub address: Uri,
     /// Signs our requests and its callbacks.
     pub secret: SharedSecret,
+    /// How the sealed credential travels.
+    pub travels: CredentialTravels,
     /// How many permits and payments may be under way at once; as many inquiries, reversals and refunds may be beside them.
     pub in_flight_max: usize,
+}
+
+/// How the sealed credential travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialTravels {
+    /// Through the switch, which cannot read it.
+    Relayed,
+    /// From the phone to the platform.
+    Directly,
 }
 
 /// The address is not one.
@@ -90,7 +102,12 @@ impl Platform for SandboxPlatform {
                 wire::permit_body(&ask),
                 ask.answer_by,
             );
-            door.ask(question, |status, body| wire::read_permit(&ask, status, body)).await
+            match door.ask(question, |status, body| wire::read_permit(&ask, status, body)).await {
+                PermitOutcome::Granted(interface) if door.settings.travels == CredentialTravels::Relayed => {
+                    PermitOutcome::Granted(Interface { url: "".into(), ..interface })
+                }
+                outcome => outcome,
+            }
         })
     }
 

@@ -287,11 +287,11 @@ fn micros(at: Timestamp) -> i64 {
 const STATES: [(RefundState, &str); 3] =
     [(RefundState::Owed, "owed"), (RefundState::Done, "done"), (RefundState::Refused, "refused")];
 
-/// One word per refund, `id=minor_units=state`; ids have neither `=` nor spaces.
+/// One word per refund, `id=minor_units=state=since`; ids have neither `=` nor spaces.
 fn refunds_text(refunds: &[Refund]) -> String {
     let word = |refund: &Refund| {
         let state = STATES.iter().find(|(state, _)| *state == refund.state).map_or("owed", |(_, name)| name);
-        format!("{}={}={state}", refund.id, refund.money.amount().minor_units())
+        format!("{}={}={state}={}", refund.id, refund.money.amount().minor_units(), refund.since.micros())
     };
     refunds.iter().map(word).collect::<Vec<_>>().join(" ")
 }
@@ -303,7 +303,8 @@ fn refunds_read(text: &str, paid: Money) -> Vec<Refund> {
         let amount = Amount::new(parts.next()?.parse().ok()?).ok()?;
         let name = parts.next()?;
         let (state, _) = STATES.iter().find(|(_, known)| *known == name)?;
-        Some(Refund { id, money: Money::new(amount, paid.currency()), state: *state })
+        let since = Timestamp::from_micros(parts.next()?.parse().ok()?);
+        Some(Refund { id, money: Money::new(amount, paid.currency()), state: *state, since })
     };
     text.split(' ').filter_map(refund).collect()
 }

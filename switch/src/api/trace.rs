@@ -40,6 +40,17 @@ pub struct Step {
     detail: Option<String>,
 }
 
+impl std::fmt::Display for Trace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}: {}", self.id, self.status)?;
+        self.steps.iter().try_for_each(|step| {
+            let Step { since_start_ms, gap_ms, lane, step, detail, .. } = step;
+            let detail = detail.as_deref().unwrap_or_default();
+            writeln!(f, "{since_start_ms:>10.1} ms  +{gap_ms:>9.1} ms  {lane:<8}  {step:<28} {detail}")
+        })
+    }
+}
+
 /// Where a step happened.
 #[derive(ToSchema)]
 #[schema(as = Lane, rename_all = "snake_case")]
@@ -80,18 +91,23 @@ fn told(fact: &Fact) -> Told {
     let (lane, step, detail): (&str, &str, Option<String>) = match fact {
         Fact::Opened(deal) => {
             let (order, admission) = (&deal.order, &deal.admission);
-            let detail = format!("{} for {}, by {}", order.money, admission.merchant_name, admission.platform);
+            let detail =
+                format!("{} for {}, by {}", order.money, admission.merchant_name, admission.platform);
             ("terminal", "asked for money", Some(detail))
         }
         Fact::TurnedAway(order, refusal) => {
             ("switch", "turned away", Some(format!("{}: {}", order.money, refusal.sentence())))
         }
-        Fact::PhoneCame(claim) => {
-            ("phone", "stands at the terminal", Some(format!("payer {}, round {}", masked(&claim.payer), claim.epoch)))
-        }
+        Fact::PhoneCame(claim) => (
+            "phone",
+            "stands at the terminal",
+            Some(format!("payer {}, round {}", masked(&claim.payer), claim.epoch)),
+        ),
         Fact::PhoneLeft => ("phone", "left the terminal", None),
         Fact::Consented(_) => ("phone", "confirmed the amount", None),
-        Fact::Permitted(attempt, _) => ("platform", "gave its permit", Some(format!("attempt {}", attempt.number()))),
+        Fact::Permitted(attempt, _) => {
+            ("platform", "gave its permit", Some(format!("attempt {}", attempt.number())))
+        }
         Fact::Presented(attempt, _) => {
             ("phone", "paid through the interface", Some(format!("attempt {}, sealed", attempt.number())))
         }
@@ -99,12 +115,20 @@ fn told(fact: &Fact) -> Told {
             ("platform", "refused the attempt", Some(format!("attempt {}: {failure:?}", attempt.number())))
         }
         Fact::Doubted(attempt) => ("switch", "is in doubt", Some(format!("attempt {}", attempt.number()))),
-        Fact::Inquired(attempt) => ("switch", "asked the platform", Some(format!("attempt {}", attempt.number()))),
+        Fact::Inquired(attempt) => {
+            ("switch", "asked the platform", Some(format!("attempt {}", attempt.number())))
+        }
         Fact::StillPermitted(_) => ("platform", "has not seen the attempt", None),
-        Fact::Settled(receipt) => ("platform", "took the money", Some(format!("{}, reference {}", receipt.money, receipt.reference))),
+        Fact::Settled(receipt) => (
+            "platform",
+            "took the money",
+            Some(format!("{}, reference {}", receipt.money, receipt.reference)),
+        ),
         Fact::Declined(refusal) => ("switch", "declined", Some(refusal.sentence().to_owned())),
         Fact::ReversalOwed(refusal) => ("switch", "owes a reversal", Some(refusal.sentence().to_owned())),
-        Fact::UndoingBy(Undoing::GivingBack) => ("platform", "is past reversing: the money is given back", None),
+        Fact::UndoingBy(Undoing::GivingBack) => {
+            ("platform", "is past reversing: the money is given back", None)
+        }
         Fact::UndoingBy(_) => ("platform", "refuses to undo it: people have to look", None),
         Fact::Reversed(Effect::Undone) => ("platform", "undid it", None),
         Fact::Reversed(Effect::NothingToUndo) => ("platform", "has nothing to undo, and a tombstone", None),

@@ -3,7 +3,7 @@
 //! What a view leaves out, its reader must not know. The shapes are those of docs/http-api.md; the schemas that are
 //! derived here are what `/openapi.json` publishes.
 use super::instant::rfc3339;
-use actors::domain::identity::PayerId;
+use actors::domain::identity::{PayerId, PaymentId};
 use actors::domain::money::Money;
 use actors::domain::order::Order;
 use actors::domain::payer::Card;
@@ -302,7 +302,9 @@ impl PhonePayment {
             attempts_max: deal.map(|deal| deal.admission.terms.attempts_max),
             last_failure: last_failure.map(FailureView::of),
             interface: match phase {
-                Phase::AwaitPayment(_, _, attempt, interface) => Some(InterfaceView::of(*attempt, interface)),
+                Phase::AwaitPayment(_, _, attempt, interface) => {
+                    Some(InterfaceView::of(payment.id(), *attempt, interface))
+                }
                 _ => None,
             },
             response_code: response_code(outcome.as_ref()),
@@ -386,9 +388,10 @@ impl RefundView {
 }
 
 impl InterfaceView {
-    fn of(attempt: Attempt, interface: &Interface) -> Self {
+    fn of(payment: PaymentId, attempt: Attempt, interface: &Interface) -> Self {
+        let relayed = || format!("/v1/payments/{payment}/credential?attempt={}", attempt.number());
         Self {
-            url: interface.url.clone().into(),
+            url: if interface.url.is_empty() { relayed() } else { interface.url.clone().into() },
             attempt: attempt.number(),
             key: serde_json::from_str(&interface.key).unwrap_or_default(),
             permit: interface.permit.clone().into(),

@@ -53,7 +53,7 @@ enum Doing {
 const STANDS_FOR: Duration = Duration::from_mins(2);
 
 pub(super) async fn run(args: PhoneArgs) -> anyhow::Result<()> {
-    let surroundings = surroundings();
+    let surroundings = surroundings()?;
     let sealer = DiceSealer(surroundings.dice.clone());
     let mut phone = Phone::new(surroundings, Address::new(&args.switch)?, DeviceKey::generate()?);
     match &args.code {

@@ -49,7 +49,7 @@ pub(super) async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     };
     let world = World {
         clock: Arc::new(SteadyClock::starting_now()),
-        dice: Arc::new(SystemDice::new()),
+        dice: Arc::new(SystemDice::new()?),
         network: Arc::new(TcpNetwork),
     };
     let running = sandbox::start(config, world)?;

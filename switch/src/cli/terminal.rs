@@ -69,7 +69,7 @@ enum Doing {
 
 pub(super) async fn run(args: TerminalArgs) -> anyhow::Result<()> {
     let key = args.key.context("the terminal's key: --key or TURNOUT_TERMINAL_KEY")?;
-    let surroundings = surroundings();
+    let surroundings = surroundings()?;
     let id = TerminalId::new(&args.id)?;
     let mut till = Till::new(surroundings.clone(), Address::new(&args.switch)?, id, &key)?;
     match args.command {
@@ -105,7 +105,12 @@ fn shown(seen: &SaleSeen) -> anyhow::Result<()> {
     let code = seen.response_code.as_deref().unwrap_or("--");
     let amount = seen.amount.as_deref().unwrap_or("unknown");
     let why = seen.refusal.as_ref().map(|reason| format!(": {}", reason.message)).unwrap_or_default();
-    say(&format!("{}  {code} {:?}{why}  {amount} {}\n", seen.id, seen.status, seen.currency.as_deref().unwrap_or("")))?;
+    say(&format!(
+        "{}  {code} {:?}{why}  {amount} {}\n",
+        seen.id,
+        seen.status,
+        seen.currency.as_deref().unwrap_or("")
+    ))?;
     for refund in &seen.refunds {
         say(&format!("  refund {} {} {}: {}\n", refund.id, refund.amount, refund.currency, refund.state))?;
     }

@@ -1,11 +1,11 @@
 //! `turnout trace ID`: a payment's whole life from the journal, beside a running switch or after it.
 use super::say;
+use crate::api;
 use crate::config::Config;
-use crate::trace;
 use actors::domain::identity::PaymentId;
 use adapters::disk::Directory;
 use adapters::journal;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct TraceArgs {
     /// The configuration that names the journal
     #[arg(long, value_name = "FILE", conflicts_with = "journal")]
     config: Option<PathBuf>,
-    /// One JSON object per step
+    /// As one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -34,13 +34,11 @@ pub(super) fn run(args: &TraceArgs) -> anyhow::Result<()> {
     };
     let disk = Arc::new(Directory::reading(&folder)?);
     let life = journal::life_on(disk, payment)?;
-    ensure!(!life.is_empty(), "{payment} is not in {}: was it another node's, or too long ago?", folder.display());
-    let steps = trace::steps(&life);
+    let trace = api::trace(payment, &life).with_context(|| {
+        format!("{payment} is not in {}: was it another node's, or too long ago?", folder.display())
+    })?;
     if args.json {
-        for step in &steps {
-            say(&format!("{}\n", serde_json::to_string(step)?))?;
-        }
-        return Ok(());
+        return say(&format!("{}\n", serde_json::to_string(&trace)?));
     }
-    say(&format!("{payment}\n{}", trace::lines(&steps)))
+    say(&trace.to_string())
 }

@@ -2,6 +2,7 @@
 //!
 //! All problems are found in one go, each with the key it stands under.
 use super::{Codes, Config, Listener, Plain, Platform, Secret, Terminal, profile, terminal};
+use crate::api::{TerminalKeys, sha256};
 use actors::domain::identity::{MerchantId, PlatformId, TerminalId};
 use actors::domain::merchant::MerchantProfile;
 use actors::ports::roster::Roster;
@@ -9,6 +10,7 @@ use actors::world::Rules;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A configuration in which every part makes sense, with its secrets read.
@@ -56,6 +58,14 @@ impl KnownRoster {
     /// How many merchants are known.
     pub fn merchants(&self) -> usize {
         self.merchants.len()
+    }
+}
+
+impl TerminalKeys for KnownRoster {
+    fn verify(&self, terminal: TerminalId, key: &str) -> bool {
+        let known = self.key_digest(terminal);
+        let same = known.unwrap_or(&[0; 32]).ct_eq(&sha256(key.as_bytes()));
+        known.is_some() && bool::from(same)
     }
 }
 
@@ -109,14 +119,20 @@ impl Config {
         let mut found = Findings(Vec::new());
         let platforms = found.platforms(&self.platforms);
         let roster = found.roster(&self, &platforms);
-        let token_secret = self.login.token_secret.as_ref().and_then(|s| found.secret("login.token_secret", s));
+        let token_secret =
+            self.login.token_secret.as_ref().and_then(|s| found.secret("login.token_secret", s));
         let admin_token = self.admin.token.as_ref().and_then(|s| found.secret("admin.token", s));
         found.numbers(&self);
-        for (key, listener) in [("phones", &self.phones), ("terminals", &self.terminals), ("admin", &self.admin)] {
+        for (key, listener) in
+            [("phones", &self.phones), ("terminals", &self.terminals), ("admin", &self.admin)]
+        {
             found.listener(key, listener);
         }
         if self.login.codes == Codes::Program && self.login.code_program.is_none() {
-            found.wrong("login.code_program", "codes = \"program\" needs one; codes = \"page\" is for demonstrations");
+            found.wrong(
+                "login.code_program",
+                "codes = \"program\" needs one; codes = \"page\" is for demonstrations",
+            );
         }
         if found.0.is_empty() {
             Ok(Checked { config: self, roster: Arc::new(roster), platforms, token_secret, admin_token })
@@ -148,7 +164,10 @@ impl Findings {
                 self.wrong(format!("{key}.url"), "an address begins with http:// or https://");
             }
             if platform.tls.is_some() != platform.url.starts_with("https://") {
-                self.wrong(format!("{key}.tls"), "https:// and tls go together: name authority, certificate and key");
+                self.wrong(
+                    format!("{key}.tls"),
+                    "https:// and tls go together: name authority, certificate and key",
+                );
             }
             let secret = self.secret(&format!("{key}.secret"), &platform.secret);
             match (PlatformId::new(&platform.id), secret) {
@@ -187,7 +206,10 @@ impl Findings {
     fn terminal(&mut self, at: &str, written: &Terminal, roster: &mut KnownRoster) {
         match terminal(written) {
             Ok((_, merchant, _)) if !roster.merchants.contains_key(&merchant) => {
-                self.wrong(format!("{at}.merchant"), format!("there is no [[merchant]] with the id \"{merchant}\""));
+                self.wrong(
+                    format!("{at}.merchant"),
+                    format!("there is no [[merchant]] with the id \"{merchant}\""),
+                );
             }
             Ok((id, merchant, digest)) => {
                 if roster.terminals.insert(id, (merchant, digest)).is_some() {

@@ -71,9 +71,10 @@ impl Stage {
             Some(_) => None,
             None => Some(Temporary::new()?),
         };
-        let folder = args.folder.clone().or_else(|| temporary.as_ref().map(|t| t.0.clone())).unwrap_or_default();
+        let folder =
+            args.folder.clone().or_else(|| temporary.as_ref().map(|t| t.0.clone())).unwrap_or_default();
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        let surroundings = surroundings();
+        let surroundings = surroundings()?;
         let ports = Ports::from(args.port)?;
         let secret = new_secret(&surroundings);
         let sandbox = sandbox(&surroundings, ports, &secret)?;
@@ -201,17 +202,21 @@ pub(super) fn write_config(folder: &Path, ports: Ports, secret: &str) -> anyhow:
     );
     for till in TILLS {
         let digest = key_sha256(till.key);
-        write!(text, "\n[[terminal]]\nid = {:?}\nmerchant = {MERCHANT:?}\nkey_sha256 = {digest:?}\n", till.id)?;
+        write!(
+            text,
+            "\n[[terminal]]\nid = {:?}\nmerchant = {MERCHANT:?}\nkey_sha256 = {digest:?}\n",
+            till.id
+        )?;
     }
     let path = folder.join("turnout.toml");
     std::fs::write(&path, text)?;
     Ok(path)
 }
 
-fn surroundings() -> Surroundings {
+fn surroundings() -> anyhow::Result<Surroundings> {
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_now());
-    let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
-    Surroundings { network: Arc::new(TcpNetwork), tls: None, clock, dice }
+    let dice: Arc<dyn Dice> = Arc::new(SystemDice::new()?);
+    Ok(Surroundings { network: Arc::new(TcpNetwork), tls: None, clock, dice })
 }
 
 /// A folder that goes when the demo does.

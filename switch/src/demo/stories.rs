@@ -2,6 +2,7 @@
 use super::Told;
 use super::cast::{TILLS, ada, ada_mistyped, euros, subscriber};
 use super::stage::{self, Ports, Stage, phone_at, till_at};
+use crate::sandbox::RunningSandbox;
 use crate::sandbox::trouble::{Operation, Rule, Trouble, Troubles};
 use adapters::players::phone::{Phone, Script};
 use adapters::players::sealing::DiceSealer;
@@ -128,7 +129,11 @@ async fn paid(stage: &mut Stage) -> anyhow::Result<String> {
 async fn second_try(stage: &mut Stage) -> anyhow::Result<String> {
     let meeting = Meeting::at(stage, 0, 2, "8.20").await?;
     let held = meeting.amount_first(stage, Script::Pay(&[ada_mistyped(), ada()])).await?;
-    ensure!(held.seen.attempt == Some(2) || held.seen.attempt.is_none(), "it took {:?} tries", held.seen.attempt);
+    ensure!(
+        held.seen.attempt == Some(2) || held.seen.attempt.is_none(),
+        "it took {:?} tries",
+        held.seen.attempt
+    );
     let text = both_paid(stage, &held, "8.20")?;
     Ok(format!("the first password was wrong, a second permit was given; {text}"))
 }
@@ -142,19 +147,22 @@ async fn declined(stage: &mut Stage) -> anyhow::Result<String> {
 
 async fn silent(stage: &mut Stage) -> anyhow::Result<String> {
     let rule = |trouble, operation, next| Rule { trouble, operation, next, payer: None };
-    stage.sandbox.set_troubles(Troubles {
-        latency_ms: 0,
-        rules: vec![
-            rule(Trouble::Silent, Operation::Pay, None),
-            rule(Trouble::NoCallback, Operation::Pay, None),
-            rule(Trouble::Silent, Operation::Query, None),
-            rule(Trouble::Lost, Operation::Reversal, Some(1)),
-        ],
-    })?;
+    troubled(
+        &stage.sandbox,
+        Troubles {
+            latency_ms: 0,
+            rules: vec![
+                rule(Trouble::Silent, Operation::Pay, None),
+                rule(Trouble::NoCallback, Operation::Pay, None),
+                rule(Trouble::Silent, Operation::Query, None),
+                rule(Trouble::Lost, Operation::Reversal, Some(1)),
+            ],
+        },
+    )?;
     let mut meeting = Meeting::at(stage, 0, 4, "30.00").await?;
     meeting.order.answer_within = Duration::from_secs(6);
     let held = meeting.phone_first(stage, Script::Pay(&[ada()])).await;
-    stage.sandbox.set_troubles(Troubles::NONE)?;
+    troubled(&stage.sandbox, Troubles::NONE)?;
     let held = held?;
     ensure!(!matches!(held.sale, Sale::Approved { .. }), "the till holds {:?}", held.sale);
     let book = reversed_in_the_end(stage, &held.seen.id).await?;
@@ -172,7 +180,7 @@ async fn killed(stage: &mut Stage) -> anyhow::Result<String> {
     let sandbox = stage::sandbox(&stage.surroundings, ports, &secret)?;
     // The platform takes its time, so that the kill finds the payment between question and answer.
     let slow = Rule { trouble: Trouble::LateAnswer, operation: Operation::Pay, next: Some(1), payer: None };
-    sandbox.set_troubles(Troubles { latency_ms: 0, rules: vec![slow] })?;
+    troubled(&sandbox, Troubles { latency_ms: 0, rules: vec![slow] })?;
     let config = stage::write_config(&folder, ports, &secret)?;
     let mut switch = serve(&config)?;
     ready(ports).await?;
@@ -218,10 +226,20 @@ async fn confirmed(phone: &mut Phone) -> anyhow::Result<PaymentSeen> {
     Ok(seen)
 }
 
+fn troubled(sandbox: &RunningSandbox, troubles: Troubles) -> anyhow::Result<()> {
+    sandbox.set_troubles(troubles).map_err(|problem| anyhow::anyhow!("{problem:?}"))
+}
+
 fn serve(config: &Path) -> anyhow::Result<Child> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
-    command.arg("serve").arg("--config").arg(config).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command
+        .arg("serve")
+        .arg("--config")
+        .arg(config)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     command.spawn().context("a second switch could not be started")
 }
 
@@ -241,7 +259,9 @@ fn both_paid(stage: &Stage, held: &Held, amount: &str) -> anyhow::Result<String>
     let (status, booked) = book(stage, id).context("the platform has no such payment")?;
     ensure!(status == "paid" && booked.as_deref() == Some(amount), "the platform booked {status} {booked:?}");
     let reference = reference.as_deref().unwrap_or("none");
-    Ok(format!("{amount} EUR paid: the till holds 00, the phone and the platform agree (reference {reference})"))
+    Ok(format!(
+        "{amount} EUR paid: the till holds 00, the phone and the platform agree (reference {reference})"
+    ))
 }
 
 fn book(stage: &Stage, id: &str) -> Option<(&'static str, Option<String>)> {

@@ -1,6 +1,6 @@
 //! One listener: bound first, so that a taken port is found before anything is opened; served last.
 use super::{Addresses, CLOSING, tls};
-use crate::api::{self, doors::Doors};
+use crate::api::{self, Doors};
 use crate::config::{Checked, Listener};
 use actix_rt::{Arbiter, ArbiterHandle};
 use actix_web::dev::{Server, ServerHandle};
@@ -28,11 +28,8 @@ pub(super) async fn open_doors(
     let phones = Door::bound("phones", &config.phones)?;
     let terminals = Door::bound("terminals", &config.terminals)?;
     let admin = Door::bound("admin", &config.admin)?;
-    let addresses = Addresses {
-        phones: phones.address()?,
-        terminals: terminals.address()?,
-        admin: admin.address()?,
-    };
+    let addresses =
+        Addresses { phones: phones.address()?, terminals: terminals.address()?, admin: admin.address()? };
     let servers = [
         phones.serve(workers, most, doors, api::phones, Some(threads.clone()))?,
         terminals.serve(workers, most, doors, api::terminals, Some(threads))?,
@@ -57,8 +54,9 @@ struct Door<'a> {
 
 impl<'a> Door<'a> {
     fn bound(name: &str, written: &'a Listener) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(written.listen)
-            .with_context(|| format!("{name}.listen {}: choose another port or stop who holds it", written.listen))?;
+        let listener = TcpListener::bind(written.listen).with_context(|| {
+            format!("{name}.listen {}: choose another port or stop who holds it", written.listen)
+        })?;
         Ok(Self { written, listener })
     }
 

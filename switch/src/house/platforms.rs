@@ -1,18 +1,19 @@
 //! The third parties, connected as the configuration says; and how one-time codes leave.
-use crate::config::{Checked, CheckedPlatform, Codes, PlatformKind};
+use crate::config::{Checked, CheckedPlatform, Codes, InterfaceKind, PlatformKind};
 use actors::domain::identity::PayerId;
 use actors::ports::Answer;
 use actors::ports::clock::{Clock, Dice};
 use actors::ports::code_sender::{CodeNotSent, CodeSender};
 use actors::ports::platform::Platform;
 use adapters::http_client::{ClientIdentity, ClientTls, HttpClient, TcpNetwork};
-use adapters::platform::sandbox::{SandboxPlatform, SandboxSettings};
+use adapters::platform::sandbox::{CredentialTravels, SandboxPlatform, SandboxSettings};
 use adapters::signature::SharedSecret;
 use anyhow::Context;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
+use zeroize::Zeroizing;
 
 /// The adapters of all configured platforms.
 pub(super) fn connected(
@@ -36,6 +37,10 @@ fn connect(
         id: platform.id,
         address: platform.written.url.parse().with_context(named)?,
         secret: SharedSecret::parse(&platform.secret).with_context(named)?,
+        travels: match platform.written.interface {
+            InterfaceKind::Relay => CredentialTravels::Relayed,
+            InterfaceKind::Direct => CredentialTravels::Directly,
+        },
         in_flight_max: checked.config.limits.platform_calls_max,
     };
     let adapter = SandboxPlatform::new(settings, client, clock.clone(), dice.clone()).with_context(named)?;
@@ -44,8 +49,9 @@ fn connect(
 
 fn tls(platform: &CheckedPlatform) -> anyhow::Result<Option<ClientTls>> {
     let Some(tls) = &platform.written.tls else { return Ok(None) };
-    let read = |path: &PathBuf| std::fs::read_to_string(path).with_context(|| path.display().to_string());
-    let identity = ClientIdentity { chain_pem: read(&tls.certificate)?, key_pem: read(&tls.key)?.into() };
+    let read = |path: &PathBuf| std::fs::read(path).with_context(|| path.display().to_string());
+    let (certificates, key) = (read(&tls.certificate)?, Zeroizing::new(read(&tls.key)?));
+    let identity = ClientIdentity { certificates_pem: &certificates, key_pem: &key };
     Ok(Some(ClientTls::new(&read(&tls.authority)?, Some(identity))?))
 }
 
@@ -81,7 +87,11 @@ impl CodeSender for Program {
                 input.write_all(line.as_bytes()).await.map_err(fault)?;
             }
             let status = child.wait().await.map_err(fault)?;
-            if status.success() { Ok(()) } else { Err(CodeNotSent(format!("the program ended with {status}"))) }
+            if status.success() {
+                Ok(())
+            } else {
+                Err(CodeNotSent(format!("the program ended with {status}")))
+            }
         })
     }
 }

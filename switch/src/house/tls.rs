@@ -11,9 +11,11 @@ use std::sync::Arc;
 /// The server's side of TLS, as the operator wrote it.
 pub(super) fn server_config(written: &Tls) -> anyhow::Result<ServerConfig> {
     let chain = certificates(&written.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&written.key).with_context(|| written.key.display().to_string())?;
+    let key =
+        PrivateKeyDer::from_pem_file(&written.key).with_context(|| written.key.display().to_string())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let versions =
+        ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
     let clients = match &written.client_authority {
         None => versions.with_no_client_auth(),
         Some(authority) => {

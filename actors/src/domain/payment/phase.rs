@@ -110,7 +110,7 @@ pub enum Asked {
 /// The platform's leave to pay, with the way to do it (OS-6). The phone gets it as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
-    /// Where the phone sends the sealed credential.
+    /// Where the phone sends the sealed credential; empty where it goes through the switch.
     pub url: Box<str>,
     /// The platform's public key, a JWK in JSON, to seal account and password with.
     pub key: Box<str>,

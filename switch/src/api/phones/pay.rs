@@ -139,7 +139,10 @@ pub async fn present_credential(
     expect_media_type(&request, "application/jose")?;
     let bytes = whole_body(&doors, &request, payload.into_inner(), SealedCredential::BYTES_MAX).await?;
     if !is_compact_jwe(&bytes) {
-        return Err(Problem::new(Kind::Malformed, "the body has to be a JWE in compact form: five parts of base64url"));
+        return Err(Problem::new(
+            Kind::Malformed,
+            "the body has to be a JWE in compact form: five parts of base64url",
+        ));
     }
     let digest = Digest32(sha256(&bytes));
     let credential = SealedCredential::new(bytes).ok_or_else(Problem::crashed)?;
