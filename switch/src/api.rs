@@ -9,7 +9,6 @@ mod device;
 mod doorman;
 mod doors;
 mod extract;
-mod instant;
 mod limits;
 mod openapi;
 mod overview;

@@ -74,7 +74,7 @@ impl House {
     /// Opens the house on the current actix system.
     pub async fn open(checked: Checked, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let node = &checked.config.node;
-        let journal = open_journal(&checked)?;
+        let journal = open_journal(&checked).await?;
         let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at_least(last_instant(&journal)));
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new()?);
         let read_model = SqliteReadModel::open(&node.read_model).context("node.read_model")?;
@@ -117,10 +117,11 @@ impl House {
         self.gate.drain();
         self.doors.streams().hang_up();
         self.emptied().await;
+        // The actors live on the web workers' threads and end with them.
+        self.watch.stand_down();
         for server in self.servers {
             server.stop(true).await;
         }
-        self.watch.stand_down();
         let stopped = tokio::task::spawn_blocking(move || self.journal.stop());
         if stopped.await.is_err() {
             tracing::error!("the journal did not close in order; its tail is checked at the next start");
@@ -137,7 +138,7 @@ impl House {
     }
 }
 
-fn open_journal(checked: &Checked) -> anyhow::Result<Running> {
+async fn open_journal(checked: &Checked) -> anyhow::Result<Running> {
     let node = &checked.config.node;
     let options = Options {
         segment_bytes: node.segment_mib.saturating_mul(1024 * 1024),
@@ -145,8 +146,11 @@ fn open_journal(checked: &Checked) -> anyhow::Result<Running> {
         ..Options::PRODUCTION
     };
     let clock = Arc::new(SteadyClock::starting_now());
-    journal::start(&node.journal, clock, options)
-        .with_context(|| format!("node.journal {}", node.journal.display()))
+    let folder = node.journal.clone();
+    let named = format!("node.journal {}", folder.display());
+    // Replaying may take a while and drives a runtime of its own.
+    let started = tokio::task::spawn_blocking(move || journal::start(&folder, clock, options)).await?;
+    started.context(named)
 }
 
 /// When the last record became true: the clock never starts before it, whatever happened to the wall clock.

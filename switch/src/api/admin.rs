@@ -5,7 +5,6 @@
 use super::doorman::{Table, get};
 use super::doors::{Doors, Readiness};
 use super::extract::{PaymentInPath, Query, authorization, doors_of};
-use super::instant::rfc3339;
 use super::openapi::PaymentParam;
 use super::overview::{Overlook, OwedItem};
 use super::problem::{Kind, Problem};
@@ -21,6 +20,7 @@ use actors::domain::payment::Stamped;
 use actors::domain::payment::status::Status;
 use actors::domain::time::Timestamp;
 use actors::ports::history::Wanted;
+use adapters::rfc3339::format as rfc3339;
 use futures_util::future::{Ready, ready};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! A payment's life for people: one step per fact, in the lane where it happened, with the milliseconds between.
 //!
 //! Told from the journal alone. No step carries what only the payer, the platform or the disk may know.
-use super::instant::rfc3339;
 use super::views::{StatusName, masked};
 use actors::domain::identity::PaymentId;
 use actors::domain::payment::command::Fact;
@@ -9,6 +8,7 @@ use actors::domain::payment::outcome::Effect;
 use actors::domain::payment::phase::Undoing;
 use actors::domain::payment::status::Status;
 use actors::domain::payment::{Payment, Stamped};
+use adapters::rfc3339::format as rfc3339;
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;

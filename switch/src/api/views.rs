@@ -2,7 +2,6 @@
 //!
 //! What a view leaves out, its reader must not know. The shapes are those of docs/http-api.md; the schemas that are
 //! derived here are what `/openapi.json` publishes.
-use super::instant::rfc3339;
 use actors::domain::identity::{PayerId, PaymentId};
 use actors::domain::money::Money;
 use actors::domain::order::Order;
@@ -14,6 +13,7 @@ use actors::domain::payment::{Outcome, Payment};
 use actors::domain::response_code::{Refusal, ResponseCode};
 use actors::ports::history::PastPayment;
 use actors::report::Report;
+use adapters::rfc3339::format as rfc3339;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;

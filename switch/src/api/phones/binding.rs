@@ -1,12 +1,12 @@
 //! Where a phone stands.
 use crate::api::doors::Doors;
 use crate::api::extract::{Json, Phone};
-use crate::api::instant::rfc3339;
 use crate::api::problem::{Kind, Problem, ProblemBody};
 use actix_web::{HttpResponse, web};
 use actors::domain::identity::TerminalId;
 use actors::switchboard::Refused;
 use actors::terminal_session::Granted;
+use adapters::rfc3339::format as rfc3339;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,9 +1,9 @@
 //! A terminal's place: who it is, and whose phone stands there.
 use crate::api::doors::Doors;
 use crate::api::extract::Terminal;
-use crate::api::instant::rfc3339;
 use crate::api::problem::Problem;
 use actix_web::{HttpResponse, web};
+use adapters::rfc3339::format as rfc3339;
 use serde::Serialize;
 use utoipa::ToSchema;
 
