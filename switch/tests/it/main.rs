@@ -1,2 +1,3 @@
 //! The switch's integration tests, in one binary.
+mod kills;
 mod sandbox;

@@ -9,7 +9,7 @@ use actors::ports::platform::{PermitAsk, Platform, PlatformAsk, Presentation, Se
 use adapters::clock::SteadyClock;
 use adapters::dice::SystemDice;
 use adapters::http_client::{ClientTls, HttpClient, TcpNetwork};
-use adapters::platform::sandbox::{SandboxPlatform, SandboxSettings};
+use adapters::platform::sandbox::{CredentialTravels, SandboxPlatform, SandboxSettings};
 use adapters::seal::{Credential, SealTerms, seal};
 use adapters::signature::SharedSecret;
 use std::sync::Arc;
@@ -171,6 +171,7 @@ impl Bench {
 pub fn adapter(address: &str, tls: Option<ClientTls>, world: &World) -> SandboxPlatform {
     let client = HttpClient::new(world.network.clone(), tls, world.clock.clone());
     let settings = SandboxSettings {
+        travels: CredentialTravels::Directly,
         id: PlatformId::new("sandbox").unwrap(),
         address: address.parse().unwrap(),
         secret: secret(),
