@@ -47,6 +47,8 @@ fn a_power_cut_anywhere_loses_nothing_that_was_acknowledged() {
     let calls = history(14);
     let whole = SimulatedDisk::new();
     assert_eq!(run(play(&whole, &calls)), calls.concat().len());
+    let segments = actors::ports::disk::Disk::list(&whole).unwrap();
+    assert!(segments.iter().filter(|name| name.starts_with("000")).count() >= 3, "{segments:?}");
     assert!(whole.changes() > 100, "several segments and snapshots: {}", whole.changes());
     for change in 1..=whole.changes() {
         let disk = SimulatedDisk::new();
