@@ -99,7 +99,9 @@ fn tidy_up(disk: &dyn Disk) -> Result<(), OpenFault> {
 }
 
 async fn first_segment(disk: &dyn Disk, clock: &dyn Clock, options: &Options) -> Result<Header, OpenFault> {
-    if !walk::list(disk)?.iter().any(|name| name == segment::PREPARED) {
+    if !segment::is_prepared(disk, options.segment_bytes())
+        .map_err(refused("look at the prepared segment"))?
+    {
         let prepared = segment::prepare(disk, options.segment_bytes()).await;
         prepared.map_err(refused("prepare the first segment"))?;
     }
@@ -121,7 +123,8 @@ fn assemble(
     let Loaded { lives, mark, tail, recovery } = loaded;
     let file = disk.open(&segment::name(mark.end.segment())).map_err(refused("open the last segment"))?;
     let length = file.len().map_err(refused("tell a segment's length"))?;
-    let prepared = walk::list(&*disk)?.iter().any(|name| name == segment::PREPARED);
+    let prepared = segment::is_prepared(&*disk, options.segment_bytes())
+        .map_err(refused("look at the prepared segment"))?;
     let shared = Shared::new(options, disk, clock, files, Intake::new(mark.seq), lives, headers);
     let shared = Arc::new(shared);
     if prepared {

@@ -18,6 +18,7 @@ const MAGIC: [u8; 8] = *b"TURNJRNL";
 const FORMAT: u32 = 1;
 const SUFFIX: &str = ".segment";
 const CHUNK: usize = 1024 * 1024;
+const ZEROS: [u8; 4096] = [0; 4096];
 
 /// What a segment's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,28 @@ async fn fill(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
         tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+/// Whether a prepared file of `length` bytes lies on the disk. One of another length is of another configuration; one
+/// that is not zero behind its header is of a disk that lost a rename it had acknowledged. Both are removed.
+pub fn is_prepared(disk: &dyn Disk, length: u32) -> io::Result<bool> {
+    if !disk.list()?.iter().any(|name| name == PREPARED) {
+        return Ok(false);
+    }
+    let file = disk.open(PREPARED)?;
+    let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
+    file.read_at(0, &mut bytes)?;
+    let is_of_length = u32::try_from(bytes.len()) == Ok(length);
+    if is_of_length && bytes.get(HEADER..).is_some_and(is_zero) {
+        return Ok(true);
+    }
+    disk.remove(PREPARED)?;
+    Ok(false)
+}
+
+/// Whether all bytes are zero.
+pub fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(ZEROS.len()).all(|chunk| ZEROS.get(..chunk.len()) == Some(chunk))
 }
 
 /// Makes the prepared file segment `header.number`, durably.

@@ -13,8 +13,6 @@ use actors::ports::journal::JournalFault;
 use std::collections::BTreeMap;
 use std::io;
 
-const ZEROS: [u8; 4096] = [0; 4096];
-
 /// What lies behind the last sound frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tail {
@@ -134,7 +132,7 @@ fn records(
 }
 
 fn judge(rest: &[u8], at: Location, bad: Option<&'static str>, is_last: bool) -> Result<Tail, JournalFault> {
-    if bad.is_none() && is_zero(rest) {
+    if bad.is_none() && segment::is_zero(rest) {
         return Ok(Tail::Clean);
     }
     let what = bad.unwrap_or("bytes where there should be none");
@@ -142,10 +140,6 @@ fn judge(rest: &[u8], at: Location, bad: Option<&'static str>, is_last: bool) ->
         return Err(damaged(at, what));
     }
     Ok(Tail::Torn(rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1))))
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.chunks(ZEROS.len()).all(|chunk| ZEROS.get(..chunk.len()) == Some(chunk))
 }
 
 /// Zeroes what is left of a torn batch, durably.

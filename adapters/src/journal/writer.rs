@@ -22,6 +22,8 @@ use std::sync::Arc;
 const FOLD_BITE: usize = 16;
 /// A flush of at least this many records is load: only then does gathering pay.
 const GATHER_FROM: usize = 4;
+/// How often the writer yields before it believes that nothing more pours in: a few microseconds.
+const LOOKS: usize = 8;
 
 /// The disk failed under the writer. The process has to end.
 #[derive(Debug, thiserror::Error)]
@@ -113,12 +115,23 @@ impl Writer {
         Ok(())
     }
 
+    /// Under load, the first of many who were just answered would be flushed alone: waits while more pours in.
     async fn gather(&mut self) {
-        let pause = self.shared.options.gather;
-        if !pause.is_zero() && self.last_batch >= GATHER_FROM {
-            tokio::time::sleep(pause).await;
-            self.queue.extend(self.shared.intake.take());
+        if self.last_batch < GATHER_FROM {
+            return;
         }
+        let pause = self.shared.options.gather;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let mut before = 0;
+        while self.shared.intake.pending() > before {
+            before = self.shared.intake.pending();
+            for _ in 0..LOOKS {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.queue.extend(self.shared.intake.take());
     }
 
     async fn flush(&mut self) -> io::Result<()> {

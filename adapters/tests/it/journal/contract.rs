@@ -1,7 +1,6 @@
 //! The contract suite against the real thing: on a real directory with threads, and on the simulated disk.
 use super::rig::{SMALL, SetClock};
 use actors::ports::contract;
-use actors::ports::journal::Journal;
 use adapters::disk::simulated::SimulatedDisk;
 use adapters::disk::{Directory, DirectoryFault};
 use adapters::journal::{Options, StartFault, start};
@@ -14,7 +13,7 @@ fn the_journal_in_a_directory_keeps_the_contract() {
     contract::journal::keeps_its_promises(&|| {
         let directory = tempfile::tempdir().unwrap().keep();
         let running = start(&directory, Arc::new(SetClock::new()), MODEST).unwrap();
-        Arc::new(running.journal) as Arc<dyn Journal>
+        Arc::new(running.journal)
     });
 }
 
@@ -30,7 +29,7 @@ fn the_journal_on_the_simulated_disk_keeps_the_contract() {
         std::thread::spawn(move || {
             runtime.block_on(async { tokio::join!(opened.writer.run(), opened.caretaker.run()) });
         });
-        Arc::new(opened.journal) as Arc<dyn Journal>
+        Arc::new(opened.journal)
     });
 }
 

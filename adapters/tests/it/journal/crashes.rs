@@ -1,6 +1,7 @@
 //! Power cuts before every single change on the disk: nothing acknowledged is lost, and what is there is a prefix.
 use super::rig::{Rig, SMALL, history, run};
 use actors::domain::journal::Entry;
+use actors::ports::journal::{Journal, Room};
 use adapters::disk::simulated::{SimulatedDisk, Survival};
 use adapters::journal::Options;
 
@@ -47,6 +48,8 @@ fn a_power_cut_anywhere_loses_nothing_that_was_acknowledged() {
     let calls = history(14);
     let whole = SimulatedDisk::new();
     assert_eq!(run(play(&whole, &calls)), calls.concat().len());
+    let segments = actors::ports::disk::Disk::list(&whole).unwrap();
+    assert!(segments.iter().filter(|name| name.starts_with("000")).count() >= 3, "{segments:?}");
     assert!(whole.changes() > 100, "several segments and snapshots: {}", whole.changes());
     for change in 1..=whole.changes() {
         let disk = SimulatedDisk::new();
@@ -98,4 +101,26 @@ fn life_goes_on_after_a_torn_tail() {
         let rig = Rig::open(&disk, OPTIONS).await.unwrap();
         assert_eq!(rig.records().len(), found + after.concat().len());
     });
+}
+
+#[test]
+fn a_power_cut_on_a_full_disk_loses_nothing_in_a_segment_just_begun() {
+    let calls = history(9);
+    let disk = SimulatedDisk::new();
+    let acknowledged = run(async {
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        disk.set_capacity(Some(2 * 4096));
+        let mut acknowledged = 0;
+        for call in &calls {
+            assert!(rig.settle(call.clone()).await);
+            acknowledged += call.len();
+        }
+        assert_eq!(rig.journal.room(), Room::ReserveOnly, "the second segment is in use");
+        rig.kill();
+        acknowledged
+    });
+    let found = disk.after_power_cut(Survival::Nothing);
+    found.set_capacity(None);
+    run(check(&found, &calls, acknowledged, "nothing but what was synced"));
 }

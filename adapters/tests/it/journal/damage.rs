@@ -1,5 +1,6 @@
 //! Bytes that are not what was written: a tail is cut back, anything else is refused with its place.
 use super::rig::{Rig, SMALL, history, run};
+use actors::ports::contract::samples;
 use actors::ports::journal::JournalFault;
 use adapters::disk::simulated::SimulatedDisk;
 use adapters::journal::{Filter, OpenFault, show, verify};
@@ -122,6 +123,27 @@ fn a_log_that_ends_before_its_own_snapshot_is_refused() {
 }
 
 #[test]
+fn a_sound_batch_of_another_history_is_refused() {
+    let write = |epoch: u64| {
+        let disk = SimulatedDisk::new();
+        run(async {
+            let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+            rig.settle_all(&[vec![samples::bound(1, epoch)]]).await;
+            rig.settle_all(&history(1)).await;
+            rig.kill();
+        });
+        disk.bytes(FIRST)
+    };
+    let (ours, theirs) = (write(1), write(2));
+    let begin = last_frame(&ours);
+    assert_eq!(begin, last_frame(&theirs));
+    let (disk, _, _) = written(1);
+    disk.corrupt(FIRST, 0, &[&ours[..begin], &theirs[begin..]].concat());
+    let fault = reopened(&disk).unwrap_err().to_string();
+    assert!(fault.contains("does not follow"), "{fault}");
+}
+
+#[test]
 fn verify_finds_planted_damage_and_names_its_place() {
     let (disk, _, _) = written(5);
     let report = verify(Arc::new(disk.clone()));
@@ -143,7 +165,7 @@ fn every_record_is_shown_on_a_line_of_its_own() {
     let mut lines = Vec::new();
     show(Arc::new(disk.clone()), &Filter::default(), &mut |line| lines.push(line.to_owned())).unwrap();
     assert_eq!(lines.len(), history(2).concat().len());
-    let payment = actors::ports::contract::samples::payment(0, 0);
+    let payment = samples::payment(0, 0);
     let filter = Filter { payment: Some(payment), ..Filter::default() };
     let mut lines = Vec::new();
     show(Arc::new(disk), &filter, &mut |line| lines.push(line.to_owned())).unwrap();

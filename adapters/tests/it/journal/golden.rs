@@ -4,6 +4,7 @@
 use actors::domain::journal::Entry;
 use actors::ports::contract::samples;
 use adapters::journal::codec;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 fn file(name: &str) -> PathBuf {
@@ -11,9 +12,14 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let lines =
-        bytes.chunks(32).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    lines.map(|line| line + "\n").collect()
+    let mut text = String::new();
+    for line in bytes.chunks(32) {
+        for byte in line {
+            write!(text, "{byte:02x}").unwrap();
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn bytes(hex: &str) -> Vec<u8> {

@@ -43,7 +43,6 @@ impl Clock for SetClock {
 pub struct Rig {
     pub journal: FileJournal,
     pub recovery: Recovery,
-    pub clock: SetClock,
     pub fatal: Arc<AtomicUsize>,
     writer: JoinHandle<()>,
     caretaker: JoinHandle<()>,
@@ -61,12 +60,10 @@ impl Rig {
             count.fetch_add(1, Ordering::Relaxed);
         });
         let opened =
-            adapters::journal::open(Arc::new(disk.clone()), Arc::new(clock.clone()), options, on_fatal)
-                .await?;
+            adapters::journal::open(Arc::new(disk.clone()), Arc::new(clock), options, on_fatal).await?;
         Ok(Self {
             journal: opened.journal,
             recovery: opened.recovery,
-            clock,
             fatal,
             writer: tokio::spawn(opened.writer.run()),
             caretaker: tokio::spawn(opened.caretaker.run()),

@@ -8,6 +8,7 @@ use actors::ports::journal::Journal;
 use adapters::disk::simulated::{SimulatedDisk, Survival};
 use adapters::journal::{Options, TailFault};
 use proptest::prelude::*;
+use std::fmt::Write;
 use std::time::Duration;
 
 fn snapshots(disk: &SimulatedDisk) -> Vec<String> {
@@ -22,13 +23,14 @@ async fn answers(rig: &Rig, payments: u64) -> String {
         kept.sort_by_key(|open| open.payment.id());
         let payer = rig.journal.involving(samples::payer_id(terminal)).await;
         let latest = rig.journal.latest(Subject::Terminal(samples::terminal_id(terminal))).await;
-        text += &format!("{kept:?}\n{}\n{:?}\n", payer.len(), latest.unwrap().map(|latest| latest.entry));
+        writeln!(text, "{kept:?}\n{}\n{:?}", payer.len(), latest.unwrap().map(|latest| latest.entry))
+            .unwrap();
     }
     for number in 0..payments {
         let id = samples::payment(u32::try_from(number % 3).unwrap(), number);
         let life = rig.journal.life(Subject::Payment(id)).await.unwrap();
         let entries: Vec<Entry> = life.into_iter().map(|recorded| recorded.entry).collect();
-        text += &format!("{id} {:?} {entries:?}\n", rig.journal.keeper_of(id).await);
+        writeln!(text, "{id} {:?} {entries:?}", rig.journal.keeper_of(id).await).unwrap();
     }
     text
 }
@@ -120,7 +122,9 @@ fn old_segments_go_but_open_payments_and_rounds_stay() {
             let rig = Rig::open_at(&found, SMALL, clock.clone()).await.unwrap();
             check_kept(&rig, open_before.len() - 1).await;
             rig.kill();
-            snapshots(&found).iter().for_each(|name| found.remove(name).unwrap());
+            for name in snapshots(&found) {
+                found.remove(&name).unwrap();
+            }
             let rig = Rig::open_at(&found, SMALL, clock.clone()).await.unwrap();
             check_kept(&rig, open_before.len() - 1).await;
             assert!(adapters::journal::verify(std::sync::Arc::new(found.clone())).is_sound());
