@@ -34,7 +34,8 @@ pub struct Step {
     #[schema(value_type = LaneName)]
     lane: &'static str,
     /// What happened, for people.
-    step: String,
+    #[serde(rename = "step")]
+    what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     detail: Option<String>,
@@ -68,13 +69,13 @@ pub fn trace(id: PaymentId, life: &[Stamped]) -> Option<Trace> {
     let began = life.first()?.at;
     let before = std::iter::once(began).chain(life.iter().map(|stamped| stamped.at));
     let steps = life.iter().zip(before).map(|(stamped, before)| {
-        let (lane, step, detail) = told(&stamped.fact);
+        let (lane, what, detail) = told(&stamped.fact);
         Step {
             at: rfc3339(stamped.at),
             since_start_ms: millis(stamped.at.since(began)),
             gap_ms: millis(stamped.at.since(before)),
             lane,
-            step,
+            what,
             detail,
         }
     });

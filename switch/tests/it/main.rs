@@ -1,3 +1,22 @@
-//! The switch's integration tests, in one binary.
+//! The switch's doors as strangers meet them: one binary, one file per story book.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    missing_docs
+)]
+
+mod admin_door;
+mod bad_input;
+mod documents;
+mod events;
+mod judges;
 mod kills;
+mod onsite_payment;
+mod pages;
+mod phones_door;
 mod sandbox;
+mod terminals_door;
+mod visitors;
+mod world;

@@ -1,7 +1,7 @@
 //! Logging in: a one-time code to the subscriber's number, then a short token bound to the phone's key.
 use crate::api::device::DeviceKey;
 use crate::api::doors::{Codes, Doors};
-use crate::api::extract::Json;
+use crate::api::extract::{Json, object};
 use crate::api::problem::{Kind, Problem, ProblemBody};
 use actix_web::{HttpResponse, web};
 use actors::domain::identity::PayerId;
@@ -38,6 +38,7 @@ pub struct LogIn {
     /// The code that was sent.
     #[schema(example = "123456", pattern = "^[0-9]{6}$")]
     code: String,
+    #[serde(deserialize_with = "object")]
     device_key: DeviceKey,
 }
 

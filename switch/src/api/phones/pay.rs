@@ -1,18 +1,20 @@
 //! The payer's word: yes with a signature, no, and the sealed credential on its way to the platform.
 use crate::api::device::{DeviceKey, Shown};
 use crate::api::doors::{Doors, or_as_it_stands};
-use crate::api::extract::{Json, PaymentInPath, Phone, Prefer, Query, payable};
+use crate::api::extract::{Json, PaymentInPath, Phone, Prefer, Query, object, payable};
 use crate::api::limits::{expect_media_type, whole_body};
 use crate::api::openapi::{PaymentParam, PreferParam};
 use crate::api::problem::{Kind, Problem, ProblemBody};
 use crate::api::terminal_keys::sha256;
 use crate::api::views::PhonePayment;
 use actix_web::{HttpRequest, HttpResponse, web};
+use actors::answer::Fault;
 use actors::domain::identity::TerminalId;
 use actors::domain::order::Order;
 use actors::domain::payment::phase::{Attempt, Claim, Consent, Digest32};
 use actors::ports::platform::SealedCredential;
 use actors::report::{Report, Until};
+use actors::switchboard::Refused;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,6 +30,7 @@ pub struct Confirmation {
     /// The round in which it was shown.
     epoch: u64,
     /// The key that the token is bound to.
+    #[serde(deserialize_with = "object")]
     device_key: DeviceKey,
     /// Its signature under what was shown: 64 bytes, base64url.
     #[schema(pattern = "^[A-Za-z0-9_-]{86}$")]
@@ -146,8 +149,10 @@ pub async fn present_credential(
     }
     let digest = Digest32(sha256(&bytes));
     let credential = SealedCredential::new(bytes).ok_or_else(Problem::crashed)?;
-    let by = doors.by(prefer.wait_or(doors.settings.relay_wait).max(doors.settings.patience));
-    let presented = board.present(payer, id, attempt, digest, credential, by).await;
+    let wait = prefer.wait_or(doors.settings.relay_wait).max(doors.settings.patience);
+    let presented = board.present(payer, id, attempt, digest, credential, doors.by(wait));
+    // What the platform says later than the phone waits is taken in all the same.
+    let presented = tokio::time::timeout(wait, presented).await.unwrap_or(Err(Refused::Fault(Fault::Expired)));
     let look = || board.payer_looks(payer, id, Until::Recorded, doors.soon());
     let report = or_as_it_stands(presented, look).await?;
     Ok(answer(prefer, &report))

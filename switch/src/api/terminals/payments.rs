@@ -1,6 +1,6 @@
 //! A terminal's payments.
 use crate::api::doors::{Doors, or_as_it_stands};
-use crate::api::extract::{IdempotencyKey, Json, PaymentInPath, Prefer, Terminal, payable};
+use crate::api::extract::{IdempotencyKey, Json, PaymentInPath, Prefer, Terminal, payable, present};
 use crate::api::openapi::{KeyParam, PaymentParam, PreferParam, RefundKeyParam};
 use crate::api::problem::{Problem, ProblemBody};
 use crate::api::views::TerminalPayment;
@@ -42,11 +42,6 @@ pub struct NewPayment {
     answer_within_seconds: Option<u64>,
 }
 
-/// An absent field is none; a field that is there has a value, and `null` is not one.
-fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
-}
-
 /// The key of a payment that is to be taken back.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -82,9 +77,9 @@ pub async fn place_payment(
     doors: web::Data<Doors>,
     key: IdempotencyKey,
     prefer: Prefer,
-    Json(wanted): Json<NewPayment>,
+    Json(asked): Json<NewPayment>,
 ) -> Result<HttpResponse, Problem> {
-    let order = order(terminal, &doors, &key, wanted)?;
+    let order = order(terminal, &doors, &key, asked)?;
     let (id, board) = (order.payment(), doors.board());
     let report = match prefer.0.filter(|wait| !wait.is_zero()) {
         None => board.place(order, Until::Leaves(UNWRITTEN), doors.soon()).await,
@@ -107,15 +102,10 @@ pub async fn place_payment(
     Ok(response.json(TerminalPayment::of(&report.payment)))
 }
 
-fn order(
-    terminal: Terminal,
-    doors: &Doors,
-    key: &IdempotencyKey,
-    wanted: NewPayment,
-) -> Result<Order, Problem> {
+fn order(terminal: Terminal, doors: &Doors, key: &IdempotencyKey, asked: NewPayment) -> Result<Order, Problem> {
     let key = payment_key("Idempotency-Key", &key.0)?;
-    let money = payable(&wanted.amount, &wanted.currency)?;
-    if wanted.reference.as_ref().is_some_and(|text| {
+    let money = payable(&asked.amount, &asked.currency)?;
+    if asked.reference.as_ref().is_some_and(|text| {
         text.is_empty() || text.chars().count() > REFERENCE_MAX || text.chars().any(char::is_control)
     }) {
         return Err(Problem::field(
@@ -123,7 +113,7 @@ fn order(
             "a reference has 1 to 64 characters, none of them a control character",
         ));
     }
-    let within = match wanted.answer_within_seconds {
+    let within = match asked.answer_within_seconds {
         None => doors.settings.answer_within,
         Some(seconds) if ANSWER_WITHIN.contains(&seconds) => Duration::from_secs(seconds),
         Some(_) => return Err(Problem::field("answer_within_seconds", "a terminal waits 5 to 300 seconds")),
@@ -133,7 +123,7 @@ fn order(
         key,
         merchant: terminal.merchant,
         money,
-        reference: wanted.reference.map(Into::into),
+        reference: asked.reference.map(Into::into),
         answer_by: doors.by(within),
     })
 }
