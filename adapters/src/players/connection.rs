@@ -235,21 +235,21 @@ impl Connection {
                 Err(NotAnswered::NotTaken(unsent)) => request = *unsent,
             }
         }
-        let mut wire = self.connect().await?;
+        let mut wire = connect(&self.surroundings, &self.address.root).await?;
         match wire.send(request).await {
             Ok(response) => Ok((wire, response)),
             Err(_) => Err(Silence::Broken),
         }
     }
+}
 
-    async fn connect(&self) -> Result<Wire, Silence> {
-        let Surroundings { network, tls, .. } = &self.surroundings;
-        let link = open_link(&**network, tls.as_ref(), &self.address.root).await;
-        let link = link.map_err(|_| Silence::NoConnection)?;
-        let made = http1::Builder::new().max_buf_size(64 * 1024).handshake(TokioIo::new(link)).await;
-        let (sender, driver) = made.map_err(|_| Silence::NoConnection)?;
-        Ok(Wire { sender, driver: Some(Box::pin(driver)) })
-    }
+async fn connect(surroundings: &Surroundings, root: &Uri) -> Result<Wire, Silence> {
+    let Surroundings { network, tls, .. } = surroundings;
+    let link = open_link(&**network, tls.as_ref(), root).await;
+    let link = link.map_err(|_| Silence::NoConnection)?;
+    let made = http1::Builder::new().max_buf_size(64 * 1024).handshake(TokioIo::new(link)).await;
+    let (sender, driver) = made.map_err(|_| Silence::NoConnection)?;
+    Ok(Wire { sender, driver: Some(Box::pin(driver)) })
 }
 
 /// The body of an answer that does not end.
