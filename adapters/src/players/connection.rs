@@ -196,12 +196,13 @@ impl Connection {
     /// Asks, and reads the whole answer within `within`. Giving up closes the connection.
     pub async fn ask(&mut self, ask: Ask, within: Duration) -> Result<Reply, PlayFault> {
         let request = ask.request(&self.address.host)?;
-        let exchange = async {
+        // Boxed, or every caller's future would hold a kilobyte of it for each request that it may make.
+        let exchange = Box::pin(async {
             let (mut wire, response) = self.send(request).await?;
             let reply = wire.read_whole(response).await?;
             self.wire = Some(wire);
             Ok(reply)
-        };
+        });
         tokio::time::timeout(within, exchange)
             .await
             .unwrap_or(Err(Silence::Late))
