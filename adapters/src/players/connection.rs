@@ -196,12 +196,13 @@ impl Connection {
     /// Asks, and reads the whole answer within `within`. Giving up closes the connection.
     pub async fn ask(&mut self, ask: Ask, within: Duration) -> Result<Reply, PlayFault> {
         let request = ask.request(&self.address.host)?;
-        let exchange = async {
+        // Boxed, or every caller's future would hold a kilobyte of it for each request that it may make.
+        let exchange = Box::pin(async {
             let (mut wire, response) = self.send(request).await?;
             let reply = wire.read_whole(response).await?;
             self.wire = Some(wire);
             Ok(reply)
-        };
+        });
         tokio::time::timeout(within, exchange)
             .await
             .unwrap_or(Err(Silence::Late))
@@ -235,21 +236,21 @@ impl Connection {
                 Err(NotAnswered::NotTaken(unsent)) => request = *unsent,
             }
         }
-        let mut wire = self.connect().await?;
+        let mut wire = connect(&self.surroundings, &self.address.root).await?;
         match wire.send(request).await {
             Ok(response) => Ok((wire, response)),
             Err(_) => Err(Silence::Broken),
         }
     }
+}
 
-    async fn connect(&self) -> Result<Wire, Silence> {
-        let Surroundings { network, tls, .. } = &self.surroundings;
-        let link = open_link(&**network, tls.as_ref(), &self.address.root).await;
-        let link = link.map_err(|_| Silence::NoConnection)?;
-        let made = http1::Builder::new().max_buf_size(64 * 1024).handshake(TokioIo::new(link)).await;
-        let (sender, driver) = made.map_err(|_| Silence::NoConnection)?;
-        Ok(Wire { sender, driver: Some(Box::pin(driver)) })
-    }
+async fn connect(surroundings: &Surroundings, root: &Uri) -> Result<Wire, Silence> {
+    let Surroundings { network, tls, .. } = surroundings;
+    let link = open_link(&**network, tls.as_ref(), root).await;
+    let link = link.map_err(|_| Silence::NoConnection)?;
+    let made = http1::Builder::new().max_buf_size(64 * 1024).handshake(TokioIo::new(link)).await;
+    let (sender, driver) = made.map_err(|_| Silence::NoConnection)?;
+    Ok(Wire { sender, driver: Some(Box::pin(driver)) })
 }
 
 /// The body of an answer that does not end.

@@ -6,7 +6,9 @@ use super::connection::{Address, Ask, Connection, Reply};
 use super::device::DeviceKey;
 use super::events::{Events, PhoneEvent};
 use super::sealing::{Sealer, seal_for};
-use super::seen::{BindingSeen, CodeSent, Interface, LoggedIn, PaymentSeen, PaymentsSeen, Status};
+use super::seen::{
+    BindingSeen, CodeSent, HistorySeen, Interface, LoggedIn, PastSeen, PaymentSeen, PaymentsSeen, Status,
+};
 use super::{PlayFault, Surroundings};
 use crate::seal::{Credential, PublicJwk};
 use hyper::Method;
@@ -17,9 +19,9 @@ use std::time::Duration;
 /// An answer to a request that does not wait comes within this, or counts as lost.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The switch holds a confirmation back so long unless told otherwise, and a credential at least as long.
-const PLATFORM_WITHIN: Duration = Duration::from_secs(30);
-/// How long one look at a payment waits for a change.
-const LOOK_WAIT: Duration = Duration::from_secs(30);
+const PLATFORM_WITHIN: Duration = Duration::from_mins(1);
+/// How long one look at a payment waits for a change. Short, because a change that falls between two looks wakes neither.
+const LOOK_WAIT: Duration = Duration::from_secs(5);
 
 /// A phone.
 pub struct Phone {
@@ -141,9 +143,9 @@ impl Phone {
     }
 
     /// The payer's last `limit` payments.
-    pub async fn history(&mut self, limit: u32) -> Result<Vec<PaymentSeen>, PlayFault> {
+    pub async fn history(&mut self, limit: u32) -> Result<Vec<PastSeen>, PlayFault> {
         let ask = Ask::new(Method::GET, format!("/v1/payments/history?limit={limit}"));
-        let list: PaymentsSeen = self.ask(ask).await?.decode()?;
+        let list: HistorySeen = self.ask(ask).await?.decode()?;
         Ok(list.payments)
     }
 
@@ -206,12 +208,7 @@ impl Phone {
 
     /// Looks until the payment is decided.
     pub async fn follow(&mut self, id: &str) -> Result<PaymentSeen, PlayFault> {
-        loop {
-            let seen = self.look(id, LOOK_WAIT).await?;
-            if seen.status.is_decided() {
-                return Ok(seen);
-            }
-        }
+        self.look_until(id, |seen| seen.status.is_decided()).await
     }
 
     /// The events of this payer, not yet opened.
@@ -275,21 +272,29 @@ impl Phone {
 
     /// Waits for the next interface, or for the decision.
     async fn with_interface(&mut self, seen: PaymentSeen) -> Result<PaymentSeen, PlayFault> {
-        let mut seen = seen;
-        while seen.interface.is_none() && !seen.status.is_decided() {
-            seen = self.look(&seen.id, LOOK_WAIT).await?;
+        let is_there = |seen: &PaymentSeen| seen.interface.is_some() || seen.status.is_decided();
+        if is_there(&seen) {
+            return Ok(seen);
         }
-        Ok(seen)
+        self.look_until(&seen.id, is_there).await
     }
 
     /// Waits until the switch has heard from the platform what came of this attempt.
     async fn changed_from(&mut self, before: &PaymentSeen) -> Result<PaymentSeen, PlayFault> {
-        loop {
-            let seen = self.look(&before.id, LOOK_WAIT).await?;
-            if seen.status != before.status || seen.attempt != before.attempt {
-                return Ok(seen);
-            }
+        let is_new = |seen: &PaymentSeen| seen.status != before.status || seen.attempt != before.attempt;
+        self.look_until(&before.id, is_new).await
+    }
+
+    async fn look_until(
+        &mut self,
+        id: &str,
+        is_enough: impl Fn(&PaymentSeen) -> bool,
+    ) -> Result<PaymentSeen, PlayFault> {
+        let mut seen = self.look(id, Duration::ZERO).await?;
+        while !is_enough(&seen) {
+            seen = self.look(id, LOOK_WAIT).await?;
         }
+        Ok(seen)
     }
 
     fn platform(&mut self, address: Address) -> &mut Connection {

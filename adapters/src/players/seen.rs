@@ -156,11 +156,48 @@ pub struct Interface {
     pub expires_at: String,
 }
 
-/// A list of payments.
+/// What awaits a payer, and what was decided lately.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PaymentsSeen {
-    /// Newest first or oldest first, as the switch likes.
+    /// In the switch's order.
     pub payments: Vec<PaymentSeen>,
+}
+
+/// A payment as the history keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PastSeen {
+    /// `pay_…`.
+    pub id: String,
+    /// How it stands.
+    pub status: Status,
+    /// How much.
+    #[serde(default)]
+    pub amount: Option<String>,
+    /// ISO 4217.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// The merchant's name, for the payer.
+    #[serde(default)]
+    pub merchant_name: Option<String>,
+    /// Where it was.
+    #[serde(default)]
+    pub terminal: Option<String>,
+    /// ISO 8583 DE 39, once decided.
+    #[serde(default)]
+    pub response_code: Option<String>,
+    /// Why not.
+    #[serde(default)]
+    pub refusal: Option<Reason>,
+    /// When it was asked for (RFC 3339).
+    #[serde(default)]
+    pub started_at: Option<String>,
+}
+
+/// A list of past payments.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HistorySeen {
+    /// In the switch's order.
+    pub payments: Vec<PastSeen>,
 }
 
 /// A one-time code is under way.

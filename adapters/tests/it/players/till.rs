@@ -164,3 +164,13 @@ async fn refunds_and_the_terminals_own_state_follow_the_contract() {
     assert_eq!(heard[0].json(), serde_json::json!({"amount": "2.00", "currency": "EUR"}));
     assert_eq!(stub.lines()[1..], ["GET /v1/terminal", "DELETE /v1/terminal/binding"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_players_share_a_few_threads() {
+    let stub = in_turn(vec![approved()]);
+    let mut till = till(&stub);
+    let order = order(&till);
+    // A spawned task must be able to change threads: this compiles only if it can.
+    let sale = tokio::spawn(async move { till.sell(&order).await });
+    assert_eq!(sale.await.unwrap().unwrap(), paid());
+}
