@@ -142,6 +142,13 @@ fn rests_well(mut world: World) -> Result<(), Violation> {
     if !world.is_at_rest() {
         return Err(hangs("nothing is under way and the payment is still open"));
     }
+    if world.left_a_permit_behind() {
+        return Err(Violation {
+            invariant: Invariant::PermitOnce,
+            payment: World::id(),
+            what: "refused, and the platform still holds a permit that it was never asked to forget",
+        });
+    }
     world.terminal_asks_at_last();
     audit_at_rest(&world.history())
 }

@@ -454,6 +454,12 @@ impl World {
         (!self.platform.callbacks.is_empty()).then_some(Move::CalledBack(0, Choice::Yes))
     }
 
+    /// Whether a payment that ended without money left the platform with leave to take some.
+    pub fn left_a_permit_behind(&self) -> bool {
+        let ended_without = matches!(self.live().map(Payment::phase), Some(Phase::Declined(..)));
+        ended_without && !self.platform.permits.is_empty() && !self.platform.tombstone
+    }
+
     /// The terminal asks how it ended, and is told.
     pub fn terminal_asks_at_last(&mut self) {
         if self.spoken.is_empty() && self.durable.is_empty() {
