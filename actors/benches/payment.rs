@@ -22,7 +22,7 @@ fn order() -> Order {
         merchant: MerchantId::new("bakery").unwrap(),
         money: Money::parse("12.50", "EUR").unwrap(),
         reference: Some("receipt 1".into()),
-        answer_by: Deadline::after(NOW, Duration::from_secs(60)),
+        answer_by: Deadline::after(NOW, Duration::from_mins(1)),
     }
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn bound(epoch: u64, payer: PayerId) -> BindingFact {
     BindingFact::Bound { claim: Claim { payer, epoch }, until: Deadline::after(BEGIN, MINUTE) }
@@ -112,7 +112,7 @@ proptest! {
             facts.push(fact);
             lives.push(after);
         }
-        let folded = facts.iter().fold(Binding::default(), |binding, fact| binding.after(fact));
+        let folded = facts.iter().fold(Binding::default(), Binding::after);
         prop_assert_eq!(Some(&folded), lives.last());
     }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// When every life begins.
 pub const BEGIN: Timestamp = Timestamp::from_micros(1_000_000_000_000);
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+pub const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 pub const TERMS: Terms = Terms {
     confirm_within: Duration::from_secs(20),
     platform_within: Duration::from_secs(5),
@@ -337,25 +337,25 @@ impl Life {
     }
 
     #[track_caller]
-    pub fn is_approved(self) -> Self {
+    pub fn ends_approved(self) -> Self {
         assert!(matches!(self.payment.outcome(), Some(Outcome::Approved(_))), "{:?}", self.payment.outcome());
         self
     }
 
     #[track_caller]
-    pub fn is_refused(self, refusal: Refusal) -> Self {
+    pub fn ends_refused(self, refusal: Refusal) -> Self {
         assert_eq!(self.payment.outcome(), Some(Outcome::Refused(refusal)));
         self
     }
 
     #[track_caller]
-    pub fn is_undecided(self) -> Self {
+    pub fn stays_undecided(self) -> Self {
         assert_eq!(self.payment.outcome(), None);
         self
     }
 
     #[track_caller]
-    pub fn is_closed(self) -> Self {
+    pub fn ends_closed(self) -> Self {
         assert!(
             self.payment.is_closed() && self.payment.debts().is_empty() && self.payment.wakes_at().is_none()
         );

@@ -6,6 +6,7 @@
 
 mod binding;
 mod explore;
+mod histories;
 mod life;
 mod matrix;
 mod money;

@@ -42,7 +42,7 @@ fn os_2_a_word_from_an_earlier_round_at_the_terminal_does_not_count() {
 fn os_3_the_amount_may_come_before_the_phone_and_the_phone_before_the_amount() {
     Life::begins().admitted().stands("await_phone").phone_comes(anna(), 1).stands("await_confirmation");
     // The phone came first: the session offers its claim as soon as the order is admitted.
-    let (claim, _) = Binding::default().claim(crate::life::BEGIN, anna(), Duration::from_secs(60)).unwrap();
+    let (claim, _) = Binding::default().claim(crate::life::BEGIN, anna(), Duration::from_mins(1)).unwrap();
     Life::begins().admitted().hears(Event::PhoneCame(claim)).stands("await_confirmation");
 }
 
@@ -88,12 +88,12 @@ fn os_6_a_refused_permit_declines_while_nothing_is_held() {
     Life::awaits_permit()
         .permit_says(PermitOutcome::Refused(Refusal::NotPermitted))
         .stands("declined")
-        .is_refused(Refusal::NotPermitted)
+        .ends_refused(Refusal::NotPermitted)
         .owes(&[]);
     Life::awaits_permit()
         .permit_says(PermitOutcome::NotSent)
-        .is_refused(Refusal::PlatformUnreachable)
-        .is_closed();
+        .ends_refused(Refusal::PlatformUnreachable)
+        .ends_closed();
 }
 
 #[test]
@@ -118,14 +118,18 @@ fn os_8_success_reaches_the_terminal_and_the_phone() {
         .stands("paid")
         .does(Effect::TellTerminal)
         .does(Effect::TellPayer(anna()))
-        .is_approved()
-        .is_closed();
+        .ends_approved()
+        .ends_closed();
 }
 
 #[test]
 fn os_8_the_platforms_callback_may_overtake_its_answer() {
-    Life::awaits_outcome().approved().platform_says(PaymentOutcome::Unknown).changes_nothing().is_approved();
-    Life::awaits_outcome().approved().approved().changes_nothing().is_approved();
+    Life::awaits_outcome()
+        .approved()
+        .platform_says(PaymentOutcome::Unknown)
+        .changes_nothing()
+        .ends_approved();
+    Life::awaits_outcome().approved().approved().changes_nothing().ends_approved();
 }
 
 #[test]
@@ -135,11 +139,11 @@ fn os_9_a_wrong_password_gets_a_new_permit_and_the_second_try_pays() {
         .stands("await_permit")
         .does(Effect::AskPermit(attempt(2)))
         .does(Effect::TellPayer(anna()))
-        .is_undecided()
+        .stays_undecided()
         .permitted()
         .pays()
         .approved()
-        .is_approved();
+        .ends_approved();
 }
 
 #[test]
@@ -152,17 +156,17 @@ fn os_9_tries_are_bounded_and_end_in_a_clear_decline() {
         .permitted()
         .pays()
         .fails(Failure::WrongCredentials)
-        .is_refused(Refusal::WrongCredentials)
+        .ends_refused(Refusal::WrongCredentials)
         .does(Effect::TellTerminal)
         .does(Effect::TellPayer(anna()))
         .reversal_acknowledged()
-        .is_refused(Refusal::WrongCredentials)
-        .is_closed();
+        .ends_refused(Refusal::WrongCredentials)
+        .ends_closed();
 }
 
 #[test]
 fn os_9_a_blocked_account_is_not_tried_again() {
-    Life::awaits_outcome().fails(Failure::AccountBlocked).is_refused(Refusal::AccountBlocked);
+    Life::awaits_outcome().fails(Failure::AccountBlocked).ends_refused(Refusal::AccountBlocked);
 }
 
 #[test]
@@ -170,7 +174,7 @@ fn os_9_new_permits_do_not_move_the_one_deadline() {
     let late =
         Life::awaits_outcome().fails(Failure::InsufficientFunds).after(Duration::from_secs(50)).permitted();
     assert_eq!(late.payment.wakes_at(), Some(order_of(till(), "12.50").answer_by));
-    late.sleeps_until_it_wakes().is_refused(Refusal::NotPaidInTime);
+    late.sleeps_until_it_wakes().ends_refused(Refusal::NotPaidInTime);
 }
 
 #[test]
@@ -187,10 +191,10 @@ fn os_10_what_the_phone_needs_for_its_own_channel_to_the_platform_comes_with_the
 fn a_payer_who_declines_ends_it_for_both_sides_and_saying_so_twice_is_once() {
     Life::awaits_confirmation()
         .payer_declines()
-        .is_refused(Refusal::DeclinedByPayer)
+        .ends_refused(Refusal::DeclinedByPayer)
         .does(Effect::TellTerminal)
         .does(Effect::TellPayer(anna()))
-        .is_closed()
+        .ends_closed()
         .payer_declines()
         .changes_nothing();
     Life::awaits_payment().payer_declines().stands("reversing").payer_declines().changes_nothing();
@@ -200,10 +204,10 @@ fn a_payer_who_declines_ends_it_for_both_sides_and_saying_so_twice_is_once() {
 fn two_phones_at_one_terminal_have_one_winner_and_the_loser_is_told_until_when() {
     let now = crate::life::BEGIN;
     let binding = Binding::default();
-    let (claim, fact) = binding.claim(now, anna(), Duration::from_secs(60)).unwrap();
+    let (claim, fact) = binding.claim(now, anna(), Duration::from_mins(1)).unwrap();
     let binding = binding.after(&fact);
-    let taken = binding.claim(now, boris(), Duration::from_secs(60)).unwrap_err();
-    assert_eq!(taken.until, Deadline::after(now, Duration::from_secs(60)));
+    let taken = binding.claim(now, boris(), Duration::from_mins(1)).unwrap_err();
+    assert_eq!(taken.until, Deadline::after(now, Duration::from_mins(1)));
     Life::awaits_phone()
         .hears(Event::PhoneCame(claim))
         .hears(Event::PhoneCame(Claim { payer: boris(), epoch: claim.epoch }))
@@ -216,7 +220,7 @@ fn two_phones_at_one_terminal_have_one_winner_and_the_loser_is_told_until_when()
 fn one_phone_at_two_terminals_confirms_each_by_its_own_round() {
     let now = Timestamp::from_micros(1);
     let [one, other] = [Binding::default(), Binding::default()].map(|binding| {
-        let (claim, fact) = binding.claim(now, anna(), Duration::from_secs(60)).unwrap();
+        let (claim, fact) = binding.claim(now, anna(), Duration::from_mins(1)).unwrap();
         (claim, binding.after(&fact))
     });
     assert_eq!(one.0.epoch, other.0.epoch, "epochs belong to a terminal");
@@ -269,11 +273,11 @@ fn an_order_that_nobody_answers_is_refused_by_its_deadline_in_every_phase() {
         (Life::awaits_outcome(), Refusal::PlatformSilent),
     ];
     for (life, refusal) in refusals {
-        life.sleeps_until_it_wakes().is_refused(refusal).does(Effect::TellTerminal);
+        life.sleeps_until_it_wakes().ends_refused(refusal).does(Effect::TellTerminal);
     }
     let over = order_of(till(), "12.50").answer_by.left(crate::life::BEGIN);
-    Life::awaits_payment().after(over).sleeps_until_it_wakes().is_refused(Refusal::NotPaidInTime);
-    Life::in_doubt().after(over).sleeps_until_it_wakes().is_refused(Refusal::PlatformSilent);
+    Life::awaits_payment().after(over).sleeps_until_it_wakes().ends_refused(Refusal::NotPaidInTime);
+    Life::in_doubt().after(over).sleeps_until_it_wakes().ends_refused(Refusal::PlatformSilent);
 }
 
 #[test]
@@ -289,9 +293,9 @@ fn a_merchant_who_says_no_ends_it_before_any_phone_is_asked() {
     Life::begins()
         .hears(Event::MerchantSaid(Err(Refusal::AboveLimit)))
         .stands("declined")
-        .is_refused(Refusal::AboveLimit)
+        .ends_refused(Refusal::AboveLimit)
         .does(Effect::TellTerminal)
-        .is_closed();
+        .ends_closed();
 }
 
 #[test]
@@ -306,7 +310,7 @@ fn a_payment_kept_by_its_payer_needs_no_terminal_and_nobody_else_can_take_it() {
         .permitted()
         .pays()
         .approved()
-        .is_approved()
+        .ends_approved()
         .does(Effect::TellPayer(anna()));
 }
 
@@ -314,7 +318,7 @@ fn a_payment_kept_by_its_payer_needs_no_terminal_and_nobody_else_can_take_it() {
 fn a_payer_who_keeps_a_payment_sees_it_turned_away() {
     let life = Life::begins_at_the_payer()
         .hears(Event::MerchantSaid(Err(Refusal::MerchantClosed)))
-        .is_refused(Refusal::MerchantClosed)
+        .ends_refused(Refusal::MerchantClosed)
         .does(Effect::TellPayer(anna()));
     assert_eq!(life.payment.payer(), Some(anna()));
 }

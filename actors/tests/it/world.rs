@@ -15,7 +15,7 @@ use actors::domain::payment::invariants::{Booking, History, Said, Spoken};
 use actors::domain::payment::outcome::{Failure, PaymentOutcome};
 use actors::domain::payment::phase::{Asked, Attempt, Claim, Phase};
 use actors::domain::payment::{Outcome, Payment, Stamped};
-use actors::domain::time::Timestamp;
+use actors::domain::time::{Deadline, Timestamp};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -202,6 +202,13 @@ impl World {
 
     pub fn live(&self) -> Option<&Payment> {
         self.live.as_deref()
+    }
+
+    /// Whether the witnesses have anything to tell that they had not before.
+    pub fn has_news_since(&self, before: &Self) -> bool {
+        !Rc::ptr_eq(&self.durable, &before.durable)
+            || !Rc::ptr_eq(&self.spoken, &before.spoken)
+            || self.books.len() != before.books.len()
     }
 
     /// Whether nothing is under way and nothing is owed.
@@ -398,7 +405,7 @@ impl World {
                 self.step(Event::RefundAsked(refund(&which.to_string()), euros("8.00")));
             }
             Move::Time => {
-                let wakes_at = self.live().and_then(Payment::wakes_at).map(|deadline| deadline.instant());
+                let wakes_at = self.live().and_then(Payment::wakes_at).map(Deadline::instant);
                 self.now = wakes_at.map_or(self.now, |at| at.max(self.now));
                 self.step(Event::DeadlineCame);
             }
@@ -447,6 +454,12 @@ impl World {
         (!self.platform.callbacks.is_empty()).then_some(Move::CalledBack(0, Choice::Yes))
     }
 
+    /// Whether a payment that ended without money left the platform with leave to take some.
+    pub fn left_a_permit_behind(&self) -> bool {
+        let ended_without = matches!(self.live().map(Payment::phase), Some(Phase::Declined(..)));
+        ended_without && !self.platform.permits.is_empty() && !self.platform.tombstone
+    }
+
     /// The terminal asks how it ended, and is told.
     pub fn terminal_asks_at_last(&mut self) {
         if self.spoken.is_empty() && self.durable.is_empty() {
@@ -474,7 +487,8 @@ impl Hash for World {
         self.pending.len().hash(state);
         for batch in &self.pending {
             hash_facts(&batch.facts, state);
-            (format!("{:?}", batch.effects), batch.relay).hash(state);
+            (batch.effects.len(), batch.relay).hash(state);
+            batch.effects.iter().for_each(|effect| hash_effect(effect, state));
         }
         self.spoken.len().hash(state);
         for spoken in self.spoken.iter() {
@@ -507,11 +521,21 @@ fn hash_facts<H: Hasher>(facts: &[Stamped], state: &mut H) {
             | Fact::Inquired(attempt)
             | Fact::StillPermitted(attempt) => attempt.hash(state),
             Fact::TurnedAway(_, refusal) | Fact::Declined(refusal) | Fact::ReversalOwed(refusal) => {
-                refusal.hash(state)
+                refusal.hash(state);
             }
             Fact::UndoingBy(how) => how.hash(state),
             Fact::RefundOwed(id, _) | Fact::RefundDone(id) | Fact::RefundRefused(id) => id.hash(state),
             _ => {}
         }
+    }
+}
+
+fn hash_effect<H: Hasher>(effect: &Effect, state: &mut H) {
+    std::mem::discriminant(effect).hash(state);
+    match effect {
+        Effect::AskPermit(attempt) | Effect::Inquire(attempt) => attempt.hash(state),
+        Effect::TellPayer(payer) => payer.hash(state),
+        Effect::Raise(alarm) => alarm.hash(state),
+        Effect::AskMerchant | Effect::Owe | Effect::TellTerminal => {}
     }
 }

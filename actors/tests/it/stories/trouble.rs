@@ -18,19 +18,19 @@ fn an_unknown_outcome_is_inquired_within_its_budget_and_then_reversed_until_ackn
     }
     life.sleeps_until_it_wakes()
         .does_not(Effect::Inquire(attempt(1)))
-        .is_refused(Refusal::PlatformSilent)
+        .ends_refused(Refusal::PlatformSilent)
         .owes(&[DebtKind::Reversal])
         .reversal_says(ReversalOutcome::Unknown)
         .owes(&[DebtKind::Reversal])
         .reversal_acknowledged()
-        .is_closed();
+        .ends_closed();
 }
 
 #[test]
 fn an_inquiry_that_finds_the_money_approves() {
     Life::in_doubt()
         .inquiry_says(InquiryOutcome::Paid(receipt("12.50")))
-        .is_approved()
+        .ends_approved()
         .does(Effect::TellTerminal);
 }
 
@@ -50,7 +50,7 @@ fn an_unused_permit_can_be_used_after_all() {
         .does(Effect::TellPayer(anna()))
         .pays()
         .approved()
-        .is_approved();
+        .ends_approved();
     Life::in_doubt().after(PERMIT_GOOD_FOR).inquiry_says(InquiryOutcome::Pending).changes_nothing();
 }
 
@@ -60,7 +60,7 @@ fn never_seen_is_not_final() {
         .inquiry_says(InquiryOutcome::NeverSeen)
         .changes_nothing()
         .stands("in_doubt")
-        .is_undecided();
+        .stays_undecided();
 }
 
 #[test]
@@ -75,14 +75,14 @@ fn a_credential_that_was_never_sent_can_be_sent_again() {
         .stands("await_payment")
         .pays()
         .approved()
-        .is_approved();
+        .ends_approved();
 }
 
 #[test]
 fn a_permit_request_of_unknown_fate_is_undone() {
     Life::awaits_permit()
         .permit_says(PermitOutcome::Unknown)
-        .is_refused(Refusal::PlatformSilent)
+        .ends_refused(Refusal::PlatformSilent)
         .owes(&[DebtKind::Reversal]);
 }
 
@@ -139,8 +139,8 @@ fn a_restart_while_the_payer_holds_the_interface_asks_before_it_believes() {
         .changes_nothing()
         .pays()
         .approved()
-        .is_approved();
-    Life::awaits_payment().crashes().inquiry_says(InquiryOutcome::Paid(receipt("12.50"))).is_approved();
+        .ends_approved();
+    Life::awaits_payment().crashes().inquiry_says(InquiryOutcome::Paid(receipt("12.50"))).ends_approved();
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_keeper_that_gives_up_leaves_no_money_behind() {
         let life = life.hears(Event::GivenUp);
         match decided {
             Some(outcome) => assert_eq!(life.payment.outcome(), Some(outcome)),
-            None => drop(life.is_refused(Refusal::Fault).does(Effect::Raise(Alarm::GivenUp))),
+            None => drop(life.ends_refused(Refusal::Fault).does(Effect::Raise(Alarm::GivenUp))),
         }
     }
 }
@@ -185,10 +185,10 @@ fn a_lying_amount_never_approves() {
             .stands("in_doubt")
             .does(Effect::Raise(Alarm::PlatformLied))
             .does(Effect::TellPayer(anna()))
-            .is_undecided()
+            .stays_undecided()
             .inquiry_says(InquiryOutcome::Paid(receipt("99.99")))
             .does(Effect::Raise(Alarm::PlatformLied))
-            .is_undecided()
+            .stays_undecided()
             .terminal_reverses()
             .owes(&[DebtKind::Reversal]);
     }
@@ -201,7 +201,7 @@ fn a_permit_that_runs_out_unused_is_asked_about_and_not_guessed_at() {
         .stands("in_doubt")
         .does(Effect::Inquire(attempt(1)))
         .does(Effect::TellPayer(anna()))
-        .is_undecided();
+        .stays_undecided();
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_second_yes_that_says_something_else_is_an_alarm_and_changes_nothing() {
         .platform_says(PaymentOutcome::Approved(receipt("99.99")))
         .changes_nothing()
         .does(Effect::Raise(Alarm::PlatformLied))
-        .is_approved()
+        .ends_approved()
         .approved()
         .does_not(Effect::Raise(Alarm::PlatformLied));
 }

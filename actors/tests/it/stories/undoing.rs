@@ -23,9 +23,9 @@ fn a_reversal_before_a_permit_was_asked_ends_it_at_once() {
     for life in [Life::begins(), Life::awaits_phone(), Life::awaits_confirmation()] {
         life.terminal_reverses()
             .stands("declined")
-            .is_refused(Refusal::ReversedByTerminal)
+            .ends_refused(Refusal::ReversedByTerminal)
             .owes(&[])
-            .is_closed();
+            .ends_closed();
     }
 }
 
@@ -44,34 +44,34 @@ fn a_reversal_after_a_permit_was_asked_is_owed_to_the_platform() {
             .does(Effect::Owe)
             .does(Effect::TellPayer(anna()))
             .owes(&[DebtKind::Reversal])
-            .is_refused(Refusal::ReversedByTerminal)
+            .ends_refused(Refusal::ReversedByTerminal)
             .reversal_acknowledged()
             .stands("reversed")
-            .is_closed();
+            .ends_closed();
     }
 }
 
 #[test]
 fn a_reversal_that_comes_before_its_order_refuses_the_order() {
-    let life = Life::begins_with_a_reversal().is_closed();
+    let life = Life::begins_with_a_reversal().ends_closed();
     assert!(has(&life.facts, "reversed_unseen"));
     life.terminal_repeats()
         .changes_nothing()
-        .is_refused(Refusal::ReversedByTerminal)
+        .ends_refused(Refusal::ReversedByTerminal)
         .crashes()
         .terminal_repeats()
-        .is_refused(Refusal::ReversedByTerminal);
+        .ends_refused(Refusal::ReversedByTerminal);
 }
 
 #[test]
 fn the_platforms_yes_before_the_reversal_was_an_approval_and_is_undone() {
     Life::awaits_outcome()
         .approved()
-        .is_approved()
+        .ends_approved()
         .terminal_reverses()
-        .is_refused(Refusal::ReversedByTerminal)
+        .ends_refused(Refusal::ReversedByTerminal)
         .reversal_acknowledged()
-        .is_closed();
+        .ends_closed();
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_platforms_yes_after_the_reversal_approves_nothing() {
         .terminal_reverses()
         .approved()
         .changes_nothing()
-        .is_refused(Refusal::ReversedByTerminal)
+        .ends_refused(Refusal::ReversedByTerminal)
         .hears(Event::InquirySaid(
             crate::life::attempt(1),
             InquiryOutcome::Paid(crate::life::receipt("12.50")),
@@ -119,8 +119,8 @@ fn a_reversal_that_is_too_late_gives_the_money_back() {
         .does(Effect::Owe)
         .owes(&[DebtKind::GivingBack])
         .reversal_acknowledged()
-        .is_refused(Refusal::ReversedByTerminal)
-        .is_closed();
+        .ends_refused(Refusal::ReversedByTerminal)
+        .ends_closed();
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_reversal_refused_for_ever_stays_owed_and_is_shown() {
         .crashes()
         .owes(&[DebtKind::ByHand]);
     assert!(!shown.payment.is_closed());
-    shown.reversal_acknowledged().is_closed();
+    shown.reversal_acknowledged().ends_closed();
 }
 
 #[test]
@@ -152,11 +152,11 @@ fn part_of_a_payment_goes_back_and_then_the_rest() {
         .owes(&[DebtKind::Refund(refund("r1"))])
         .refund_says("r1", RefundOutcome::Done)
         .does(Effect::TellTerminal)
-        .is_closed()
+        .ends_closed()
         .refund_asked("r2", "7.50")
         .refund_says("r2", RefundOutcome::Done)
-        .is_closed()
-        .is_approved()
+        .ends_closed()
+        .ends_approved()
         .refund_asked("r3", "0.01")
         .misfits(Misfit::MoreThanPaid);
 }
@@ -189,8 +189,8 @@ fn a_refused_refund_leaves_the_money_where_it_was_and_the_amount_free() {
     Life::paid()
         .refund_asked("r1", "12.50")
         .refund_says("r1", RefundOutcome::Refused)
-        .is_closed()
-        .is_approved()
+        .ends_closed()
+        .ends_approved()
         .refund_asked("r2", "12.50")
         .owes(&[DebtKind::Refund(refund("r2"))]);
 }

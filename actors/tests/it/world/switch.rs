@@ -155,7 +155,7 @@ impl World {
             match effect {
                 Effect::AskMerchant => self.merchant_asked = true,
                 Effect::AskPermit(attempt) => {
-                    self.ask(Ask::Permit(*attempt), Some(Said::PermitAsked(*attempt)))
+                    self.ask(Ask::Permit(*attempt), Some(Said::PermitAsked(*attempt)));
                 }
                 Effect::Inquire(attempt) => self.ask(Ask::Inquire(*attempt), None),
                 Effect::Owe if self.plan.broken == Some(Broken::DebtForgotten) => {}
@@ -263,25 +263,22 @@ impl World {
     }
 
     pub(super) fn hear_of_debt(&mut self, kind: DebtKind, word: Word) {
-        match kind {
-            DebtKind::Refund(id) => {
-                let outcome = match word {
-                    Word::Yes => RefundOutcome::Done,
-                    Word::Nothing => RefundOutcome::Unknown,
-                    _ => RefundOutcome::Refused,
-                };
-                self.step(Event::RefundSaid(id, outcome));
-            }
-            _ => {
-                let outcome = match word {
-                    Word::Yes => ReversalOutcome::Acknowledged(Undone::Undone),
-                    Word::Pending | Word::Gone => ReversalOutcome::Acknowledged(Undone::NothingToUndo),
-                    Word::TooLate => ReversalOutcome::TooLate,
-                    Word::Nothing => ReversalOutcome::Unknown,
-                    _ => ReversalOutcome::Refused,
-                };
-                self.step(Event::ReversalSaid(outcome));
-            }
+        if let DebtKind::Refund(id) = kind {
+            let outcome = match word {
+                Word::Yes => RefundOutcome::Done,
+                Word::Nothing => RefundOutcome::Unknown,
+                _ => RefundOutcome::Refused,
+            };
+            self.step(Event::RefundSaid(id, outcome));
+        } else {
+            let outcome = match word {
+                Word::Yes => ReversalOutcome::Acknowledged(Undone::Undone),
+                Word::Pending | Word::Gone => ReversalOutcome::Acknowledged(Undone::NothingToUndo),
+                Word::TooLate => ReversalOutcome::TooLate,
+                Word::Nothing => ReversalOutcome::Unknown,
+                _ => ReversalOutcome::Refused,
+            };
+            self.step(Event::ReversalSaid(outcome));
         }
         // The outbox tries again what is still owed.
         let still_owed =
