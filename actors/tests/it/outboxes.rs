@@ -1,0 +1,93 @@
+//! Stories of what the switch owes: tried until it is acknowledged, never forgotten, always to be seen.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+use crate::house::bank::{Act, Bank, Call};
+use crate::house::ports::Trap;
+use crate::house::{Estate, House, Plan, SECOND, euro, id_of, pass, payer, settle, till};
+use actors::domain::identity::RefundId;
+use actors::domain::outbox::{DebtKind, Standing};
+use actors::domain::payment::outcome::{RefundOutcome, ReversalOutcome};
+use actors::domain::payment::phase::{Phase, RefundState};
+use std::time::Duration;
+
+async fn owed(house: &House) -> Vec<Standing> {
+    house.board.owed(Bank::name(), house.by()).await.unwrap()
+}
+
+fn reversals(house: &House) -> usize {
+    house.bank.count(|call| matches!(call, Call::Reverse(_)))
+}
+
+#[test]
+fn a_reversal_is_tried_again_later_each_time_until_it_is_acknowledged() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        for _ in 0..5 {
+            house.bank.on_reverse(Act::Say(ReversalOutcome::Unknown));
+        }
+        house.take_back(till(1), "sale").await.unwrap();
+        let mut tried_at = Vec::new();
+        let began = house.now();
+        for _ in 0..400 {
+            let before = reversals(house);
+            pass(SECOND / 10).await;
+            if reversals(house) > before {
+                tried_at.push(house.now().since(began).as_secs());
+            }
+        }
+        assert_eq!(tried_at, [1, 3, 7, 15, 31]);
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+        assert_eq!(house.bank.holds(id), None);
+        assert!(owed(house).await.is_empty());
+    });
+}
+
+#[test]
+fn what_is_past_reversing_is_given_back() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        house.bank.on_reverse(Act::Say(ReversalOutcome::TooLate));
+        house.bank.on_refund(Act::Say(RefundOutcome::Unknown));
+        house.take_back(till(1), "sale").await.unwrap();
+        pass(SECOND * 5).await;
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+        let back = RefundId::new(actors::outbox::GIVING_BACK).unwrap();
+        assert_eq!(house.bank.account(id).refunds.get(&back), Some(&euro("12.50")));
+        assert!(owed(house).await.is_empty());
+    });
+}
+
+#[test]
+fn a_refund_is_tried_until_it_is_done_and_two_do_not_disturb_each_other() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        house.bank.on_refund(Act::Say(RefundOutcome::Unknown));
+        house.bank.on_refund(Act::Lost(RefundOutcome::Unknown));
+        let [first, second] = ["first", "second"].map(|name| RefundId::new(name).unwrap());
+        for (refund, amount) in [(first, "2.00"), (second, "10.50")] {
+            house.board.refund(till(1), id, refund, euro(amount), house.by()).await.unwrap();
+        }
+        let more = RefundId::new("more").unwrap();
+        assert!(house.board.refund(till(1), id, more, euro("0.01"), house.by()).await.is_err());
+        pass(SECOND * 10).await;
+        let told = house.look(till(1), id).await.unwrap();
+        let Phase::Paid(_, _, _, refunds) = told.payment.phase() else { panic!("{told:?}") };
+        assert!(refunds.iter().all(|refund| refund.state == RefundState::Done), "{refunds:?}");
+        assert_eq!(house.bank.account(id).refunds.len(), 2);
+        assert!(owed(house).await.is_empty());
+    });
+}
+
+#[test]
+fn a_refund_that_is_refused_for_good_is_told_and_owed_no_more() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        house.bank.on_refund(Act::Say(RefundOutcome::Refused));
+        let refund = RefundId::new("first").unwrap();
+        house.board.refund(till(1), id, refund, euro("2.00"), house.by()).await.unwrap();
+        settle().await;
+        let told = house.look(till(1), id).await.unwrap();
+        let Phase::Paid(_, _, _, refunds) = told.payment.phase() else { panic!("{told:?}") };
+        assert_eq!(refunds[0].state, RefundState::Refused);
+        assert!(owed(house).await.is_empty());
+    });
+}

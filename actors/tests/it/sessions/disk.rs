@@ -1,0 +1,136 @@
+//! Write before you speak: while the disk is busy, nobody hears and nobody is asked.
+use super::{bring_to, refusal};
+use crate::house::bank::{Act, Call, RIGHT};
+use crate::house::{Estate, SECOND, euro, id_of, key, pass, payer, settle, till};
+use actors::domain::identity::RefundId;
+use actors::domain::payment::phase::Attempt;
+use actors::domain::response_code::Refusal;
+use actors::payer::Change;
+use actors::ports::journal::Room;
+use actors::ports::platform::SealedCredential;
+use actors::report::Until;
+use actors::switchboard::Refused;
+use std::time::Duration;
+
+#[test]
+fn an_order_is_not_acknowledged_before_it_is_durable() {
+    Estate::new().live(async |house| {
+        house.journal.inner.hold();
+        let (board, by, order) = (house.board.clone(), house.by(), house.order(till(1), "sale", "12.50"));
+        let told =
+            actix_rt::spawn(async move { board.place(order, Until::Leaves("await_merchant"), by).await });
+        pass(SECOND).await;
+        assert!(!told.is_finished());
+        house.journal.inner.release();
+        assert_eq!(told.await.unwrap().unwrap().payment.phase().name(), "await_phone");
+    });
+}
+
+#[test]
+fn a_claim_is_not_granted_before_it_is_durable_and_no_phone_is_told_of_a_payment() {
+    Estate::new().live(async |house| {
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        let mut listening = house.board.listen(payer(1), None, house.by()).await.unwrap();
+        house.journal.inner.hold();
+        let (board, by) = (house.board.clone(), house.by());
+        let granted = actix_rt::spawn(async move { board.bind(payer(1), till(1), by).await });
+        pass(SECOND).await;
+        assert!(!granted.is_finished());
+        assert!(listening.changes.try_recv().is_err());
+        house.journal.inner.release();
+        granted.await.unwrap().unwrap();
+        assert!(matches!(listening.changes.recv().await, Some(Change::Payment(..))));
+    });
+}
+
+#[test]
+fn no_permit_is_asked_for_before_the_payers_yes_is_durable() {
+    Estate::new().live(async |house| {
+        let id = bring_to(house, "await_confirmation", "sale").await;
+        let card = house.card(payer(1)).await;
+        house.journal.inner.hold();
+        let confirming = house.confirm_card(&card, Until::Recorded);
+        let watching = async {
+            pass(SECOND).await;
+            assert_eq!(house.bank.calls(), []);
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(confirming, watching);
+        told.unwrap();
+        settle().await;
+        assert_eq!(house.bank.calls(), [Call::Permit(id, 1)]);
+    });
+}
+
+#[test]
+fn no_credential_leaves_before_its_intent_is_durable() {
+    Estate::new().live(async |house| {
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        house.journal.inner.hold();
+        let paying = house.present(payer(1), id, Attempt::FIRST, RIGHT);
+        let watching = async {
+            pass(SECOND).await;
+            assert_eq!(house.bank.count(|call| matches!(call, Call::Pay(..))), 0);
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(paying, watching);
+        assert_eq!(told.unwrap().payment.phase().name(), "paid");
+    });
+}
+
+#[test]
+fn neither_terminal_nor_phone_nor_platform_hears_yes_before_it_is_durable() {
+    Estate::new().live(async |house| {
+        let waiting = house.wait(till(1), "sale", "12.50");
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        let mut listening = house.board.listen(payer(1), None, house.by()).await.unwrap();
+        house.journal.inner.hold();
+        let body = format!("{id} 1 12.50");
+        let calling_back = house.call_back(&body);
+        let watching = async {
+            pass(SECOND).await;
+            assert!(!waiting.is_finished(), "the terminal");
+            assert!(listening.changes.try_recv().is_err(), "the phone");
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(calling_back, watching);
+        assert_eq!(told.unwrap().payment.phase().name(), "paid");
+        assert_eq!(waiting.await.unwrap().unwrap().payment.phase().name(), "paid");
+        assert!(matches!(listening.changes.recv().await, Some(Change::Payment(..))));
+    });
+}
+
+#[test]
+fn a_platform_is_not_asked_to_undo_before_that_is_durable() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        house.journal.inner.hold();
+        let taking_back = house.take_back(till(1), "sale");
+        let watching = async {
+            pass(SECOND).await;
+            assert_eq!(house.bank.count(|call| matches!(call, Call::Reverse(_))), 0);
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(taking_back, watching);
+        assert_eq!(refusal(&told.unwrap()), Some(Refusal::ReversedByTerminal));
+        settle().await;
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+    });
+}
+
+#[test]
+fn a_disk_down_to_its_reserve_begins_nothing_and_finishes_everything() {
+    Estate::new().live(async |house| {
+        let id = house.permitted(till(1), payer(1), "old").await;
+        house.journal.inner.set_room(Room::ReserveOnly);
+        let refused = house.place(till(2), "new", "12.50").await.unwrap_err();
+        assert!(matches!(refused, Refused::Fault(actors::answer::Fault::Overloaded { .. })), "{refused:?}");
+        assert_eq!(house.place(till(1), "old", "12.50").await.unwrap().payment.id(), id);
+        assert_eq!(house.pay(payer(1), RIGHT).await.unwrap().payment.phase().name(), "paid");
+        house.take_back(till(1), "old").await.unwrap();
+        settle().await;
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+        house.journal.inner.set_room(Room::Plenty);
+        house.place(till(2), "new", "12.50").await.unwrap();
+    });
+}
