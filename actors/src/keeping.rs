@@ -390,18 +390,21 @@ impl Keeping {
         R: Resident<World = World>,
         R::Ask: From<KeepingAsk>,
     {
-        let Some((seq, _)) = self.unspoken.front() else { return };
-        let seq = *seq;
         let journal = &desk.world().journal;
-        if journal.is_durable(seq) {
-            self.release(seq, desk);
-        } else if !self.watching {
-            self.watching = true;
-            let durable = journal.durable(seq);
-            desk.run(async move {
-                durable.await;
-                KeepingAsk::Durable(seq).into()
-            });
+        while let Some(seq) = self.unspoken.front().map(|(seq, _)| *seq) {
+            if journal.is_durable(seq) {
+                self.release(seq, desk);
+                continue;
+            }
+            if !self.watching {
+                self.watching = true;
+                let durable = journal.durable(seq);
+                desk.run(async move {
+                    durable.await;
+                    KeepingAsk::Durable(seq).into()
+                });
+            }
+            return;
         }
     }
 

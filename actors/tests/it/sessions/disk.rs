@@ -119,6 +119,23 @@ fn a_platform_is_not_asked_to_undo_before_that_is_durable() {
 }
 
 #[test]
+fn what_was_said_while_the_disk_was_busy_is_all_answered_once_it_is_not() {
+    Estate::new().live(async |house| {
+        house.journal.inner.hold();
+        let mut told = Vec::new();
+        for name in ["one", "two", "three", "four"] {
+            let (board, by) = (house.board.clone(), house.by());
+            told.push(actix_rt::spawn(async move { board.reverse_by_key(till(1), &key(name), by).await }));
+            settle().await;
+        }
+        house.journal.inner.release();
+        for told in told {
+            tokio::time::timeout(SECOND, told).await.expect("an answer").unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
 fn a_disk_down_to_its_reserve_begins_nothing_and_finishes_everything() {
     Estate::new().live(async |house| {
         let id = house.permitted(till(1), payer(1), "old").await;
