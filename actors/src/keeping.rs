@@ -342,7 +342,9 @@ impl Keeping {
     fn wait_for(&mut self, id: PaymentId, until: Until, verdict: Verdict, reply: Reply<Option<Report>>) {
         let Some(kept) = self.kept.get_mut(&id) else { return reply.send(None) };
         kept.waiters.retain(|waiter| !waiter.reply.is_abandoned());
-        let until = if kept.waiters.len() < WAITERS_MAX { until } else { Until::Recorded };
+        // Who does not fit has nothing to wait for.
+        let waits = kept.waiters.len() < WAITERS_MAX && went_through(verdict).is_ok();
+        let until = if waits { until } else { Until::Recorded };
         kept.waiters.push(Waiter { until, verdict, reply });
     }
 

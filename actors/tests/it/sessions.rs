@@ -121,6 +121,19 @@ fn an_order_repeated_in_every_phase_attaches_and_gets_the_same_answer() {
 }
 
 #[test]
+fn a_key_used_again_for_another_amount_is_a_misfit_in_every_phase_and_told_at_once() {
+    for phase in PHASES {
+        Estate::new().live(async |house| {
+            bring_to(house, phase, "sale").await;
+            let before = house.now();
+            let told = house.wait(till(1), "sale", "99.00").await.unwrap();
+            assert_eq!(told.unwrap_err(), Refused::Misfit(Misfit::SameKeyOtherData), "{phase}");
+            assert!(house.now().since(before) < SECOND, "{phase}: it was told late");
+        });
+    }
+}
+
+#[test]
 fn os_9_a_wrong_password_gets_a_new_permit_and_the_second_try_succeeds() {
     Estate::new().live(async |house| {
         let id = house.permitted(till(1), payer(1), "sale").await;
