@@ -70,6 +70,8 @@ struct Kept {
     seq: Seq,
     waiters: Vec<Waiter>,
     untold: Vec<PayerId>,
+    /// Its debts have changed since the outbox heard of them.
+    owing: bool,
     seat: Option<Seat>,
 }
 
@@ -93,7 +95,8 @@ impl Keeping {
         for life in lives {
             let id = life.payment.id();
             if let Some((payment, commands)) = Payment::recover(id, now, &life.facts)? {
-                keeping.kept.insert(id, Kept::rebuilt(payment, now, &life.facts));
+                let kept = Kept::rebuilt(payment, now, &life.facts).telling_everybody(&life.facts);
+                keeping.kept.insert(id, kept);
                 keeping.resuming.push((id, commands));
             }
         }
@@ -427,10 +430,14 @@ impl Keeping {
         }
     }
 
-    /// Tells everybody who waits how the payment stands, if all of that is on disk; a later release tells otherwise.
+    /// Tells everybody who waits, and the outbox, how the payment stands, if all of that is on disk; a later release
+    /// tells otherwise.
     fn speak<R: Resident<World = World>>(&mut self, id: PaymentId, durable: Seq, desk: &Desk<R>) {
         let Some(kept) = self.kept.get_mut(&id).filter(|kept| kept.seq <= durable) else { return };
         let payment = &kept.payment;
+        if std::mem::take(&mut kept.owing) {
+            owe(payment, desk.world());
+        }
         for payer in kept.untold.drain(..) {
             let ask = if payment.payer() == Some(payer) {
                 PayerAsk::Changed(Box::new(kept_card(payment, kept.last_failure)))
@@ -484,7 +491,7 @@ impl Keeping {
             Effect::AskMerchant => ask_merchant(&kept.payment, desk),
             Effect::AskPermit(attempt) => ask_permit(&kept.payment, *attempt, desk),
             Effect::Inquire(attempt) => inquire(&kept.payment, *attempt, desk),
-            Effect::Owe => owe(&kept.payment, desk.world()),
+            Effect::Owe => kept.owing = true,
             Effect::Raise(alarm) => raise(id, *alarm),
         }
     }
@@ -499,6 +506,7 @@ impl Kept {
             seq: Seq(0),
             waiters: Vec::new(),
             untold: Vec::new(),
+            owing: false,
             seat: None,
         }
     }
@@ -509,8 +517,23 @@ impl Kept {
         Self { last_failure: failure, ..Self::new(payment, began) }
     }
 
+    /// What the incarnation before had yet to tell is not known, so everybody is told how it stands: the outbox,
+    /// and each payer who was ever shown it. They know what they have heard before.
+    fn telling_everybody(mut self, facts: &[Stamped]) -> Self {
+        self.owing = !self.payment.debts().is_empty();
+        self.untold.extend(self.payment.payer());
+        for stamped in facts {
+            if let Fact::PhoneCame(claim) = stamped.fact
+                && !self.untold.contains(&claim.payer)
+            {
+                self.untold.push(claim.payer);
+            }
+        }
+        self
+    }
+
     fn may_be_put_away(&self) -> bool {
-        self.payment.is_closed() && self.waiters.is_empty() && self.untold.is_empty()
+        self.payment.is_closed() && self.waiters.is_empty() && self.untold.is_empty() && !self.owing
     }
 }
 

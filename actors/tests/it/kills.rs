@@ -125,6 +125,27 @@ fn what_was_not_durable_when_the_process_died_was_never_said_or_asked() {
 }
 
 #[test]
+fn a_session_that_panics_at_any_step_before_or_after_writing_loses_nothing() {
+    for trap in [Trap::Before, Trap::After] {
+        for fact in FACTS {
+            let what = format!("{trap:?} {fact}");
+            Estate::new().live(async |house| {
+                house.journal.set(trap, None, fact, 1);
+                let id = id_of(till(1), "sale");
+                drop(house.place(till(1), "sale", "12.50").await);
+                settle().await;
+                drop(house.place(till(1), "sale", "12.50").await);
+                go_on(house).await;
+                go_on(house).await;
+                agrees(house, id, "sale", &what).await;
+                assert_eq!(house.rooms().sessions.census().crashed, 1, "{what}");
+                assert!(house.bank.holds(id).is_some(), "{what}: one panic costs no payment");
+            });
+        }
+    }
+}
+
+#[test]
 fn a_poison_costs_the_others_on_the_same_terminal_nothing_but_a_moment() {
     Estate::new().live(async |house| {
         let waiting = house.wait(till(1), "other", "12.50");

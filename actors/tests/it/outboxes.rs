@@ -91,3 +91,14 @@ fn a_refund_that_is_refused_for_good_is_told_and_owed_no_more() {
         assert!(owed(house).await.is_empty());
     });
 }
+
+#[test]
+fn a_debt_is_paid_even_if_the_session_died_before_it_could_tell_the_outbox() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        house.journal.set(Trap::After, Some(id), "reversal_owed", 1);
+        assert!(house.take_back(till(1), "sale").await.is_err());
+        pass(SECOND * 5).await;
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+    });
+}

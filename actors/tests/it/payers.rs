@@ -169,6 +169,18 @@ fn the_fifth_phone_of_a_payer_takes_the_place_of_the_first() {
 }
 
 #[test]
+fn a_phone_learns_what_it_is_asked_even_if_the_session_died_before_it_could_tell() {
+    Estate::new().live(async |house| {
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.journal.set(Trap::After, None, "phone_came", 1);
+        assert!(house.stand(payer(1), till(1)).await.is_err());
+        settle().await;
+        house.confirm(payer(1)).await.unwrap();
+        assert_eq!(house.pay(payer(1), RIGHT).await.unwrap().payment.phase().name(), "paid");
+    });
+}
+
+#[test]
 fn a_code_is_good_once_for_a_while_and_for_few_tries() {
     Estate::new().live(async |house| {
         let check = async |code: &str| house.board.check_code(payer(1), code, house.by()).await.unwrap();

@@ -136,6 +136,34 @@ fn what_was_said_while_the_disk_was_busy_is_all_answered_once_it_is_not() {
 }
 
 #[test]
+fn a_debt_that_is_not_durable_yet_does_not_slip_out_with_an_older_one() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        let [first, second] = ["first", "second"].map(|name| RefundId::new(name).unwrap());
+        house.journal.inner.hold();
+        let older = house.board.refund(till(1), id, first, euro("1.00"), house.by());
+        let younger = async {
+            settle().await;
+            // The disk takes the first group, and is busy with the next one before anybody has looked.
+            house.journal.inner.release();
+            house.journal.inner.hold();
+            let (board, by) = (house.board.clone(), house.by());
+            let asked =
+                actix_rt::spawn(async move { board.refund(till(1), id, second, euro("2.00"), by).await });
+            pass(SECOND).await;
+            assert_eq!(house.bank.count(|call| *call == Call::Refund(id, second)), 0);
+            house.journal.inner.release();
+            asked.await.unwrap()
+        };
+        let (older, younger) = tokio::join!(older, younger);
+        older.unwrap();
+        younger.unwrap();
+        settle().await;
+        assert_eq!(house.bank.account(id).refunds.len(), 2);
+    });
+}
+
+#[test]
 fn a_disk_down_to_its_reserve_begins_nothing_and_finishes_everything() {
     Estate::new().live(async |house| {
         let id = house.permitted(till(1), payer(1), "old").await;
