@@ -10,7 +10,7 @@ use crate::domain::order::{Admission, Order};
 use crate::domain::payment::command::{Alarm, Commands, Effect, Fact, Misfit, Verdict};
 use crate::domain::payment::event::Event;
 use crate::domain::payment::outcome::Failure;
-use crate::domain::payment::phase::{Attempt, Deal, Phase};
+use crate::domain::payment::phase::Phase;
 use crate::domain::payment::{OutOfPlace, Payment, Stamped};
 use crate::domain::response_code::Refusal;
 use crate::domain::time::{Deadline, Timestamp};
@@ -18,8 +18,8 @@ use crate::merchant::{MerchantAsk, Seat};
 use crate::outbox::OutboxAsk;
 use crate::payer::PayerAsk;
 use crate::payment_tally::PaymentTally;
+use crate::platform_errands::{ask_permit, inquire};
 use crate::ports::journal::{JournalFault, Room};
-use crate::ports::platform::{PermitAsk, PlatformAsk};
 use crate::report::{Report, Told, Until};
 use crate::resident::{Desk, Resident};
 use crate::world::World;
@@ -574,53 +574,6 @@ where
         MerchantAsk::Admit(Box::new(order), reply)
     });
     desk.run(async move { KeepingAsk::Admitted(id, answer.await.and_then(|admitted| admitted)).into() });
-}
-
-fn ask_permit<R>(payment: &Payment, attempt: Attempt, desk: &Desk<R>)
-where
-    R: Resident<World = World>,
-    R::Ask: From<KeepingAsk>,
-{
-    // Overtaken while the disk was busy: what was to be asked for is no longer wanted.
-    let Phase::AwaitPermit(deal, consent, wanted, _) = payment.phase() else { return };
-    if *wanted != attempt {
-        return;
-    }
-    let Some(platform) = desk.world().platforms.get(&deal.admission.platform) else { return };
-    let id = payment.id();
-    let answer = platform.permit(PermitAsk {
-        payment: id,
-        attempt,
-        money: deal.order.money,
-        merchant: deal.order.merchant,
-        merchant_name: deal.admission.merchant_name.clone(),
-        terminal: deal.order.terminal(),
-        payer: consent.claim.payer,
-        answer_by: platform_deadline(deal, desk.world()),
-    });
-    desk.run(async move {
-        KeepingAsk::Tell(Told::unasked(id, Event::PermitSaid(attempt, answer.await))).into()
-    });
-}
-
-fn inquire<R>(payment: &Payment, attempt: Attempt, desk: &Desk<R>)
-where
-    R: Resident<World = World>,
-    R::Ask: From<KeepingAsk>,
-{
-    let (Phase::AwaitPayment(deal, ..) | Phase::InDoubt(deal, ..)) = payment.phase() else { return };
-    let Some(platform) = desk.world().platforms.get(&deal.admission.platform) else { return };
-    let id = payment.id();
-    let answer_by = platform_deadline(deal, desk.world());
-    let answer = platform.inquire(PlatformAsk { payment: id, money: deal.order.money, answer_by });
-    desk.run(async move {
-        KeepingAsk::Tell(Told::unasked(id, Event::InquirySaid(attempt, answer.await))).into()
-    });
-}
-
-/// A platform gets its own time, but never more than the terminal has.
-pub fn platform_deadline(deal: &Deal, world: &World) -> Deadline {
-    Deadline::after(world.clock.now(), deal.admission.terms.platform_within).min(deal.order.answer_by)
 }
 
 fn owe(payment: &Payment, world: &Arc<World>) {

@@ -35,6 +35,8 @@ pub mod payer;
 #[cfg(feature = "runtime")]
 mod payment_tally;
 #[cfg(feature = "runtime")]
+mod platform_errands;
+#[cfg(feature = "runtime")]
 pub mod report;
 #[cfg(feature = "runtime")]
 pub mod switchboard;

@@ -10,8 +10,8 @@ use crate::domain::payment::outcome::{Effect, RefundOutcome, ReversalOutcome};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::answer::Reply;
 use crate::keeping::KeepingAsk;
-use crate::ports::Answer;
-use crate::ports::platform::{Platform, PlatformAsk};
+use crate::platform_errands::answered;
+use crate::ports::platform::PlatformAsk;
 use crate::report::{Report, Told, Until};
 use crate::resident::{Desk, Resident, WakeFault};
 use crate::terminal_session::SessionAsk;
@@ -120,40 +120,37 @@ impl PlatformOutbox {
 }
 
 async fn tried(debt: Debt, world: Arc<World>) -> OutboxAsk {
-    let Some(platform) = world.platforms.get(&debt.platform) else {
-        return OutboxAsk::Tried(debt, None);
-    };
-    let answer_by = Deadline::after(world.clock.now(), world.rules.owed_within);
-    let Some(event) = asked(&debt, platform.as_ref(), answer_by).await else {
-        return OutboxAsk::Tried(debt, None);
-    };
+    let Some(event) = asked(&debt, &world).await else { return OutboxAsk::Tried(debt, None) };
     let report = told_keeper(&debt, event, &world).await;
     OutboxAsk::Tried(debt, report.map(|report| report.payment.debts()))
 }
 
 /// Asks the platform; `None` if nothing was learned.
-async fn asked(debt: &Debt, platform: &dyn Platform, answer_by: Deadline) -> Option<Event> {
+async fn asked(debt: &Debt, world: &World) -> Option<Event> {
+    let (platform, clock) = (world.platforms.get(&debt.platform)?.as_ref(), world.clock.as_ref());
+    let answer_by = Deadline::after(clock.now(), world.rules.owed_within);
     let ask = PlatformAsk { payment: debt.payment, money: debt.paid, answer_by };
+    let refund = async |name| {
+        let refund = || platform.refund(ask, name, debt.money);
+        answered(clock, answer_by, RefundOutcome::Unknown, refund).await
+    };
     match debt.kind {
-        DebtKind::Reversal | DebtKind::ByHand => match platform.reverse(ask).await {
-            ReversalOutcome::Unknown => None,
-            outcome => Some(Event::ReversalSaid(outcome)),
+        DebtKind::Reversal | DebtKind::ByHand => {
+            let reverse = || platform.reverse(ask);
+            match answered(clock, answer_by, ReversalOutcome::Unknown, reverse).await {
+                ReversalOutcome::Unknown => None,
+                outcome => Some(Event::ReversalSaid(outcome)),
+            }
+        }
+        DebtKind::GivingBack => match refund(RefundId::new(GIVING_BACK).ok()?).await {
+            RefundOutcome::Done => Some(Event::ReversalSaid(ReversalOutcome::Acknowledged(Effect::Undone))),
+            RefundOutcome::Refused => Some(Event::ReversalSaid(ReversalOutcome::Refused)),
+            RefundOutcome::Unknown => None,
         },
-        DebtKind::GivingBack => given_back(platform, ask, debt).await,
-        DebtKind::Refund(id) => match platform.refund(ask, id, debt.money).await {
+        DebtKind::Refund(id) => match refund(id).await {
             RefundOutcome::Unknown => None,
             outcome => Some(Event::RefundSaid(id, outcome)),
         },
-    }
-}
-
-async fn given_back(platform: &dyn Platform, ask: PlatformAsk, debt: &Debt) -> Option<Event> {
-    let name = RefundId::new(GIVING_BACK).ok()?;
-    let refund: Answer<RefundOutcome> = platform.refund(ask, name, debt.money);
-    match refund.await {
-        RefundOutcome::Done => Some(Event::ReversalSaid(ReversalOutcome::Acknowledged(Effect::Undone))),
-        RefundOutcome::Refused => Some(Event::ReversalSaid(ReversalOutcome::Refused)),
-        RefundOutcome::Unknown => None,
     }
 }
 

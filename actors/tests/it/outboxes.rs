@@ -93,6 +93,65 @@ fn a_refund_that_is_refused_for_good_is_told_and_owed_no_more() {
 }
 
 #[test]
+fn an_outbox_that_died_owes_the_same_when_it_is_back() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        (0..3).for_each(|_| house.bank.on_reverse(Act::Silent));
+        house.take_back(till(1), "sale").await.unwrap();
+        settle().await;
+        let before = owed(house).await;
+        house.rooms().outboxes.kill(Bank::name());
+        settle().await;
+        let after = owed(house).await;
+        assert_eq!(
+            before.iter().map(|s| s.debt).collect::<Vec<_>>(),
+            after.iter().map(|s| s.debt).collect::<Vec<_>>()
+        );
+        pass(Duration::from_mins(2)).await;
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+    });
+}
+
+#[test]
+fn a_switch_that_died_owes_the_same_when_it_is_back() {
+    let mut estate = Estate::new();
+    let id = estate.live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        let refunded = house.paid(till(2), payer(2), "sale").await;
+        (0..2).for_each(|_| house.bank.on_reverse(Act::Silent));
+        house.bank.on_refund(Act::Silent);
+        house.take_back(till(1), "sale").await.unwrap();
+        let refund = RefundId::new("first").unwrap();
+        house.board.refund(till(2), refunded, refund, euro("2.00"), house.by()).await.unwrap();
+        settle().await;
+        id
+    });
+    estate.live(async |house| {
+        assert_eq!(owed(house).await.len(), 2);
+        pass(Duration::from_mins(1)).await;
+        assert!(owed(house).await.is_empty());
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+        assert_eq!(house.bank.account(id_of(till(2), "sale")).refunds.len(), 1);
+    });
+}
+
+#[test]
+fn a_platform_call_that_panics_or_never_returns_is_tried_again() {
+    for act in [Act::Panics, Act::PanicsAtOnce, Act::Silent] {
+        let what = format!("{act:?}");
+        Estate::new().live(async |house| {
+            let id = house.paid(till(1), payer(1), "sale").await;
+            house.bank.on_reverse(act.clone());
+            house.bank.on_reverse(act.clone());
+            house.take_back(till(1), "sale").await.unwrap();
+            pass(Duration::from_secs(30)).await;
+            assert_eq!(house.phase(till(1), id).await, "reversed", "{what}");
+            assert_eq!(house.rooms().outboxes.census().crashed, 0, "{what}");
+        });
+    }
+}
+
+#[test]
 fn a_debt_is_paid_even_if_the_session_died_before_it_could_tell_the_outbox() {
     Estate::new().live(async |house| {
         let id = house.paid(till(1), payer(1), "sale").await;

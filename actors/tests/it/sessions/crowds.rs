@@ -93,3 +93,17 @@ fn a_thousand_sessions_fit_where_fifty_are_awake_and_no_payment_is_lost_over_it(
         assert_eq!(house.rooms().sessions.census().crashed, 0);
     });
 }
+
+#[test]
+fn a_platform_that_never_answers_keeps_nobody_awake_for_ever() {
+    Estate::new().live(async |house| {
+        house.bank.on_permit(crate::house::bank::Act::Silent);
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.stand(payer(1), till(1)).await.unwrap();
+        let card = house.card(payer(1)).await;
+        house.confirm_card(&card, Until::Recorded).await.unwrap();
+        pass(PATIENCE + SECOND * 600).await;
+        assert_eq!(house.rooms().sessions.census().live, 0);
+        assert_eq!(house.rooms().outboxes.census().live, 0);
+    });
+}

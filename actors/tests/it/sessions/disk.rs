@@ -179,3 +179,78 @@ fn a_disk_down_to_its_reserve_begins_nothing_and_finishes_everything() {
         house.place(till(2), "new", "12.50").await.unwrap();
     });
 }
+
+#[test]
+fn a_platform_that_panics_or_never_answers_holds_nobody_beyond_the_deadline() {
+    for (permit, pay) in [
+        (Some(Act::Silent), None),
+        (Some(Act::Panics), None),
+        (Some(Act::PanicsAtOnce), None),
+        (None, Some(Act::Silent)),
+        (None, Some(Act::Panics)),
+        (None, Some(Act::PanicsAtOnce)),
+    ] {
+        let what = format!("{permit:?} {pay:?}");
+        Estate::new().live(async |house| {
+            permit.into_iter().for_each(|act| house.bank.on_permit(act));
+            pay.into_iter().for_each(|act| house.bank.on_pay(act));
+            (0..9).for_each(|_| house.bank.on_inquire(Act::Panics));
+            let waiting = house.wait(till(1), "sale", "12.50");
+            settle().await;
+            house.stand(payer(1), till(1)).await.unwrap();
+            let card = house.card(payer(1)).await;
+            house.confirm_card(&card, Until::Recorded).await.unwrap();
+            settle().await;
+            let sealed = SealedCredential::new(RIGHT.to_vec()).unwrap();
+            let digest = actors::domain::payment::phase::Digest32([9; 32]);
+            let (board, by, id) = (house.board.clone(), house.by(), card.payment.id());
+            actix_rt::spawn(
+                async move { board.present(payer(1), id, Attempt::FIRST, digest, sealed, by).await },
+            );
+            let told = waiting.await.unwrap().unwrap();
+            assert_eq!(refusal(&told), Some(Refusal::PlatformSilent), "{what}");
+            pass(Duration::from_secs(2)).await;
+            assert_eq!(house.phase(till(1), id_of(till(1), "sale")).await, "reversed", "{what}");
+            assert!(house.bank.account(id).is_undone, "{what}");
+            let census = house.rooms().sessions.census();
+            assert_eq!(census.crashed, 0, "{what}: the session crashed");
+        });
+    }
+}
+
+#[test]
+fn a_platforms_word_that_comes_after_the_phone_gave_up_still_counts() {
+    Estate::new().live(async |house| {
+        house.bank.on_pay(Act::Late(Duration::from_secs(4)));
+        let waiting = house.wait(till(1), "sale", "12.50");
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        let sealed = SealedCredential::new(RIGHT.to_vec()).unwrap();
+        let digest = actors::domain::payment::phase::Digest32([9; 32]);
+        let by = actors::domain::time::Deadline::after(house.now(), SECOND);
+        let told = house.board.present(payer(1), id, Attempt::FIRST, digest, sealed, by).await;
+        assert_eq!(told.unwrap_err(), Refused::Fault(actors::answer::Fault::Expired));
+        assert_eq!(waiting.await.unwrap().unwrap().payment.phase().name(), "paid");
+    });
+}
+
+#[test]
+fn a_phone_that_vanishes_after_it_authorised_has_paid() {
+    Estate::new().live(async |house| {
+        let waiting = house.wait(till(1), "sale", "12.50");
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        house.journal.inner.hold();
+        let sealed = SealedCredential::new(RIGHT.to_vec()).unwrap();
+        let digest = actors::domain::payment::phase::Digest32([9; 32]);
+        let (board, by) = (house.board.clone(), house.by());
+        let phone =
+            actix_rt::spawn(
+                async move { board.present(payer(1), id, Attempt::FIRST, digest, sealed, by).await },
+            );
+        settle().await;
+        // The line drops while the disk still works on it.
+        phone.abort();
+        settle().await;
+        house.journal.inner.release();
+        assert_eq!(waiting.await.unwrap().unwrap().payment.phase().name(), "paid");
+    });
+}
