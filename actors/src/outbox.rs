@@ -30,6 +30,7 @@ const KEEPER_WITHIN: Duration = Duration::from_secs(10);
 pub struct PlatformOutbox {
     outbox: Outbox,
     in_flight: usize,
+    in_flight_max: usize,
     owed: Gauge,
     oldest: Gauge,
 }
@@ -55,7 +56,8 @@ impl Resident for PlatformOutbox {
 
     fn wake(platform: PlatformId, world: &Arc<World>) -> LocalBoxFuture<'static, Result<Self, WakeFault>> {
         let (indebted, clock) = (world.journal.indebted(), Arc::clone(&world.clock));
-        let mut outbox = Outbox::new(world.rules.owed_backoff);
+        let (mut outbox, in_flight_max) =
+            (Outbox::new(world.rules.owed_backoff), world.rules.owed_in_flight_max);
         Box::pin(async move {
             let now = clock.now();
             for life in indebted.await {
@@ -67,6 +69,7 @@ impl Resident for PlatformOutbox {
             Ok(Self {
                 outbox,
                 in_flight: 0,
+                in_flight_max,
                 owed: gauge!("turnout_outbox_owed", "platform" => label.clone()),
                 oldest: gauge!("turnout_outbox_oldest_seconds", "platform" => label),
             })
@@ -94,7 +97,9 @@ impl Resident for PlatformOutbox {
     }
 
     fn wakes_at(&self) -> Option<Deadline> {
-        self.outbox.wakes_at().map(Deadline::at)
+        // With everything in flight that may be, the next answer makes room, not the time.
+        let has_room = self.in_flight < self.in_flight_max;
+        self.outbox.wakes_at().filter(|_| has_room).map(Deadline::at)
     }
 
     fn may_sleep(&self) -> bool {
@@ -104,7 +109,7 @@ impl Resident for PlatformOutbox {
 
 impl PlatformOutbox {
     fn pay(&mut self, now: Timestamp, desk: &Desk<Self>) {
-        let room = desk.world().rules.owed_in_flight_max.saturating_sub(self.in_flight);
+        let room = self.in_flight_max.saturating_sub(self.in_flight);
         for debt in self.outbox.start_due(now, room) {
             self.in_flight = self.in_flight.saturating_add(1);
             desk.run(tried(debt, Arc::clone(desk.world())));

@@ -161,3 +161,25 @@ fn a_debt_is_paid_even_if_the_session_died_before_it_could_tell_the_outbox() {
         assert_eq!(house.phase(till(1), id).await, "reversed");
     });
 }
+
+#[test]
+fn more_debts_than_may_be_tried_at_once_wait_their_turn_without_a_spin() {
+    let plan = Plan { live_max: 1_000, gate: 100, in_flight_max: 1_000, owed_in_flight_max: 2 };
+    Estate::planned(plan).live(async |house| {
+        for n in 0..8 {
+            house.paid(till(n), payer(n), "sale").await;
+        }
+        (0..8).for_each(|_| house.bank.on_reverse(Act::Late(SECOND * 5)));
+        for n in 0..8 {
+            house.take_back(till(n), "sale").await.unwrap();
+        }
+        let before = house.clock_reads();
+        pass(SECOND * 4).await;
+        assert_eq!(reversals(house), 2);
+        assert!(house.clock_reads() - before < 200, "read the clock {} times", house.clock_reads() - before);
+        pass(SECOND * 20).await;
+        for n in 0..8 {
+            assert_eq!(house.phase(till(n), id_of(till(n), "sale")).await, "reversed");
+        }
+    });
+}
