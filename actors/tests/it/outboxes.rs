@@ -57,6 +57,27 @@ fn what_is_past_reversing_is_given_back() {
 }
 
 #[test]
+fn what_a_platform_refuses_to_undo_is_shown_until_people_settle_it() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        house.bank.on_reverse(Act::Say(ReversalOutcome::Refused));
+        house.bank.on_reverse(Act::Say(ReversalOutcome::Refused));
+        house.take_back(till(1), "sale").await.unwrap();
+        settle().await;
+        let shown = owed(house).await;
+        assert_eq!(shown.len(), 1);
+        assert_eq!((shown[0].debt.payment, shown[0].debt.kind), (id, DebtKind::ByHand));
+        assert_eq!(shown[0].debt.money, euro("12.50"));
+        assert_eq!(reversals(house), 1);
+        pass(Duration::from_secs(61)).await;
+        assert_eq!((reversals(house), owed(house).await.len()), (2, 1));
+        pass(Duration::from_mins(2)).await;
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+        assert!(owed(house).await.is_empty());
+    });
+}
+
+#[test]
 fn a_refund_is_tried_until_it_is_done_and_two_do_not_disturb_each_other() {
     Estate::new().live(async |house| {
         let id = house.paid(till(1), payer(1), "sale").await;
