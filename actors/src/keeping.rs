@@ -165,7 +165,8 @@ impl Keeping {
                 Some(id)
             }
             KeepingAsk::Admitted(id, Ok((answer, seat))) => {
-                if let Some(kept) = self.kept.get_mut(&id) {
+                // For a payment that was decided meanwhile the seat is given back here.
+                if let Some(kept) = self.kept.get_mut(&id).filter(|kept| kept.payment.outcome().is_none()) {
                     kept.seat = seat;
                 }
                 self.step(now, id, Event::MerchantSaid(answer));

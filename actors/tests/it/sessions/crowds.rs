@@ -7,8 +7,11 @@ use actors::domain::identity::RefundId;
 use actors::domain::payment::command::Verdict;
 use actors::domain::response_code::Refusal;
 use actors::gate::Class;
+use actors::keeping::KeepingAsk;
+use actors::merchant::MerchantAsk;
 use actors::report::Until;
 use actors::switchboard::Refused;
+use actors::terminal_session::SessionAsk;
 use std::time::Duration;
 
 const PLAN: Plan = Plan { live_max: 1_000, gate: 100, in_flight_max: 1_000, owed_in_flight_max: 4 };
@@ -32,14 +35,15 @@ fn a_merchants_seats_are_bounded_and_come_back_however_a_payment_ends() {
 }
 
 #[test]
-fn a_seat_that_is_given_to_a_payment_already_taken_back_is_free_at_once() {
+fn a_seat_that_comes_for_a_payment_already_taken_back_is_free_at_once() {
     Estate::planned(Plan { in_flight_max: 1, ..PLAN }).live(async |house| {
-        // The reversal overtakes the merchant's answer.
-        let (board, by, order) = (house.board.clone(), house.by(), house.order(till(1), "sale", "12.50"));
-        let placing = board.place(order, Until::Decided, by);
-        let (placed, back) = tokio::join!(placing, house.take_back(till(1), "sale"));
-        assert_eq!(refusal(&back.unwrap()), Some(Refusal::ReversedByTerminal));
-        assert_eq!(refusal(&placed.unwrap()), Some(Refusal::ReversedByTerminal));
+        let order = Box::new(house.order(till(1), "sale", "12.50"));
+        let (id, shop) = (order.payment(), order.merchant);
+        let admit = |reply| MerchantAsk::Admit(order, reply);
+        let late = house.rooms().merchants.consult(shop, house.by(), admit).await.unwrap();
+        house.take_back(till(1), "sale").await.unwrap();
+        let told = SessionAsk::Keeping(KeepingAsk::Admitted(id, late));
+        house.rooms().sessions.post(till(1), told);
         settle().await;
         house.place(till(2), "next", "12.50").await.unwrap();
     });
