@@ -39,6 +39,8 @@ mod platform_errands;
 #[cfg(feature = "runtime")]
 pub mod report;
 #[cfg(feature = "runtime")]
+pub mod suspects;
+#[cfg(feature = "runtime")]
 pub mod switchboard;
 #[cfg(feature = "runtime")]
 pub mod terminal_session;

@@ -162,6 +162,47 @@ fn a_poison_costs_the_others_on_the_same_terminal_nothing_but_a_moment() {
 }
 
 #[test]
+fn a_payment_that_breaks_its_session_every_time_is_given_up_and_undone() {
+    Estate::new().live(async |house| {
+        let neighbour = id_of(till(1), "neighbour");
+        house.place(till(1), "neighbour", "12.50").await.unwrap();
+        let poison = id_of(till(1), "poison");
+        house.place(till(1), "poison", "12.50").await.unwrap();
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.journal.set(Trap::Before, Some(poison), "permitted", 1_000);
+        let cards = house.cards(payer(1)).await;
+        let card = cards.iter().find(|card| card.payment.id() == poison).unwrap();
+        house.confirm_card(card, Until::Recorded).await.unwrap();
+        pass(SECOND * 3).await;
+        let told = house.look(till(1), poison).await.unwrap();
+        assert_eq!(refusal(&told), Some(Refusal::Fault));
+        assert_eq!(told.payment.phase().name(), "reversed");
+        assert!(house.bank.account(poison).is_undone);
+        assert_eq!(house.rooms().sessions.census().crashed, 3);
+        go_on(house).await;
+        assert_eq!(house.phase(till(1), neighbour).await, "paid");
+        assert_eq!(house.rooms().sessions.census().crashed, 3);
+    });
+}
+
+#[test]
+fn a_payment_whose_timer_breaks_the_session_takes_no_neighbour_along() {
+    Estate::new().live(async |house| {
+        // Both are due at the same instant, so that one turn of the session touches both.
+        let answer_by = Deadline::after(house.now(), PATIENCE);
+        for name in ["poison", "neighbour"] {
+            let order = actors::domain::order::Order { answer_by, ..house.order(till(1), name, "12.50") };
+            house.board.place(order, Until::Leaves("await_merchant"), house.by()).await.unwrap();
+        }
+        let [poison, neighbour] = ["poison", "neighbour"].map(|name| id_of(till(1), name));
+        house.journal.set(Trap::Before, Some(poison), "declined", 3);
+        pass(PATIENCE + SECOND * 5).await;
+        assert_eq!(refusal(&house.look(till(1), poison).await.unwrap()), Some(Refusal::Fault));
+        assert_eq!(refusal(&house.look(till(1), neighbour).await.unwrap()), Some(Refusal::NoPhone));
+    });
+}
+
+#[test]
 fn the_platform_is_asked_once_for_a_permit_and_again_only_after_a_crash() {
     let mut estate = Estate::new();
     let id = estate.live(async |house| bring_to(house, "await_permit", "sale").await);
