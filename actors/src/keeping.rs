@@ -3,34 +3,33 @@
 //! A step's facts go to the journal at once; its effects, and every word about the payment, wait until the disk
 //! has them. Between the two the actor goes on working. It serves whoever keeps payments (a terminal's session
 //! now) and knows neither bindings nor phones. What the commands mean is decided in `domain::payment`.
+mod kept;
+
 use crate::answer::{Fault, Reply};
-use crate::domain::identity::{Keeper, MerchantId, PayerId, PaymentId};
+use crate::domain::identity::{Keeper, MerchantId, PaymentId};
 use crate::domain::journal::{Entry, OpenLife, Recorded, Seq, Subject};
 use crate::domain::order::{Admission, Order};
-use crate::domain::payment::command::{Alarm, Commands, Effect, Fact, Misfit, Verdict};
+use crate::domain::payment::command::{Alarm, Commands, Effect, Misfit, Verdict};
 use crate::domain::payment::event::Event;
-use crate::domain::payment::outcome::Failure;
-use crate::domain::payment::phase::{Attempt, Deal, Phase};
+use crate::domain::payment::phase::Phase;
 use crate::domain::payment::{OutOfPlace, Payment, Stamped};
 use crate::domain::response_code::Refusal;
 use crate::domain::time::{Deadline, Timestamp};
 use crate::merchant::{MerchantAsk, Seat};
-use crate::outbox::OutboxAsk;
-use crate::payer::PayerAsk;
 use crate::payment_tally::PaymentTally;
+use crate::platform_errands::{ask_permit, inquire};
 use crate::ports::journal::{JournalFault, Room};
-use crate::ports::platform::{PermitAsk, PlatformAsk};
 use crate::report::{Report, Told, Until};
 use crate::resident::{Desk, Resident};
+use crate::suspects::{Suspects, TRIES_MAX};
 use crate::world::World;
+use kept::{Kept, last_failure};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How many closed payments are kept at hand for the terminal's last look at them.
 const CLOSED_MAX: usize = 2;
-/// How many may wait for one payment's word; those beyond are answered with how it stands.
-const WAITERS_MAX: usize = 8;
 /// How many may wait while one closed life is read back; those beyond are turned away.
 const READERS_MAX: usize = 32;
 /// How long to wait before asking again when a keeper is that busy.
@@ -58,25 +57,11 @@ pub struct Keeping {
     drafted: Vec<Release>,
     unspoken: VecDeque<(Seq, Vec<Release>)>,
     appended: Seq,
+    durable: Seq,
     watching: bool,
     reading: BTreeMap<PaymentId, Vec<Told>>,
     resuming: Vec<(PaymentId, Commands)>,
-}
-
-struct Kept {
-    payment: Payment,
-    began: Timestamp,
-    last_failure: Option<Failure>,
-    seq: Seq,
-    waiters: Vec<Waiter>,
-    untold: Vec<PayerId>,
-    seat: Option<Seat>,
-}
-
-struct Waiter {
-    until: Until,
-    verdict: Verdict,
-    reply: Reply<Option<Report>>,
+    suspects: Arc<Suspects>,
 }
 
 /// What is held back until the disk has what it rests on.
@@ -87,20 +72,52 @@ enum Release {
 }
 
 impl Keeping {
-    /// The open payments of a keeper, rebuilt; what a crash may have cut is resumed by [`Self::resume`].
-    pub fn rebuilt(owner: Keeper, now: Timestamp, lives: Vec<OpenLife>) -> Result<Self, OutOfPlace> {
-        let mut keeping = Self::empty(owner);
+    /// The open payments of a keeper, rebuilt; what a crash may have cut is resumed by [`Self::resume`]. A payment that
+    /// cannot be worked with is given up or, if not even that works, left aside: the others go on.
+    pub fn rebuilt(owner: Keeper, now: Timestamp, lives: Vec<OpenLife>, suspects: Arc<Suspects>) -> Self {
+        let mut keeping = Self::empty(owner, suspects);
         for life in lives {
             let id = life.payment.id();
-            if let Some((payment, commands)) = Payment::recover(id, now, &life.facts)? {
-                keeping.kept.insert(id, Kept::rebuilt(payment, now, &life.facts));
-                keeping.resuming.push((id, commands));
+            if keeping.is_set_aside(id) {
+                raise(id, Alarm::GivenUp);
+                continue;
+            }
+            match keeping.revived(id, now, &life.facts) {
+                Ok(Some((payment, commands))) => {
+                    let kept = Kept::rebuilt(payment, now, &life.facts).telling_everybody(&life.facts);
+                    keeping.kept.insert(id, kept);
+                    keeping.resuming.push((id, commands));
+                }
+                Ok(None) => {}
+                Err(out_of_place) => {
+                    tracing::error!(%out_of_place, "a payment's facts contradict one another: run `turnout journal verify`");
+                    raise(id, Alarm::GivenUp);
+                }
             }
         }
-        Ok(keeping)
+        keeping
     }
 
-    const fn empty(owner: Keeper) -> Self {
+    fn revived(
+        &self,
+        id: PaymentId,
+        now: Timestamp,
+        life: &[Stamped],
+    ) -> Result<Option<(Payment, Commands)>, OutOfPlace> {
+        if self.suspects.marks(id) < TRIES_MAX {
+            return Payment::recover(id, now, life);
+        }
+        let in_hand = [id];
+        let _in_hand = self.suspects.in_hand(&in_hand);
+        Ok(Payment::folded(id, life)?.map(|payment| payment.step(now, Event::GivenUp)))
+    }
+
+    /// Whether even giving it up broke the keeper.
+    fn is_set_aside(&self, id: PaymentId) -> bool {
+        self.suspects.marks(id) > TRIES_MAX
+    }
+
+    const fn empty(owner: Keeper, suspects: Arc<Suspects>) -> Self {
         Self {
             owner,
             kept: BTreeMap::new(),
@@ -109,9 +126,11 @@ impl Keeping {
             drafted: Vec::new(),
             unspoken: VecDeque::new(),
             appended: Seq(0),
+            durable: Seq(0),
             watching: false,
             reading: BTreeMap::new(),
             resuming: Vec::new(),
+            suspects,
         }
     }
 
@@ -144,7 +163,11 @@ impl Keeping {
             let (payment, commands) = Payment::open(order);
             self.kept.insert(id, Kept::new(payment, now));
             self.wait_for(id, until, commands.verdict, reply);
-            self.draw_up(id, commands);
+            if self.suspects.marks(id) < TRIES_MAX {
+                self.draw_up(id, commands);
+            } else {
+                self.step(now, id, Event::GivenUp);
+            }
         }
     }
 
@@ -161,7 +184,8 @@ impl Keeping {
                 Some(id)
             }
             KeepingAsk::Admitted(id, Ok((answer, seat))) => {
-                if let Some(kept) = self.kept.get_mut(&id) {
+                // For a payment that was decided meanwhile the seat is given back here.
+                if let Some(kept) = self.kept.get_mut(&id).filter(|kept| kept.payment.outcome().is_none()) {
                     kept.seat = seat;
                 }
                 self.step(now, id, Event::MerchantSaid(answer));
@@ -234,7 +258,11 @@ impl Keeping {
         let mut kept = self.kept.remove(&id)?;
         let before = kept.payment.phase().name();
         let was_decided = kept.payment.outcome().is_some();
-        let (payment, commands) = kept.payment.step(now, event);
+        let (payment, commands) = {
+            let in_hand = [id];
+            let _in_hand = self.suspects.in_hand(&in_hand);
+            kept.payment.step(now, event)
+        };
         kept.last_failure = commands.facts.iter().fold(kept.last_failure, last_failure);
         PaymentTally::get().moved(before, payment.phase().name());
         if let Some(outcome) = payment.outcome().filter(|_| !was_decided) {
@@ -250,12 +278,16 @@ impl Keeping {
 
     /// Lets every payment at hand look at the time.
     pub fn ring(&mut self, now: Timestamp) {
-        let due: Vec<PaymentId> = self
+        let mut due: Vec<PaymentId> = self
             .kept
             .iter()
             .filter(|(_, kept)| kept.payment.wakes_at().is_some_and(|deadline| deadline.is_over(now)))
             .map(|(id, _)| *id)
             .collect();
+        // One at a time while something breaks keepers, so that the blame falls on nobody else. The rest is due still.
+        if !self.suspects.is_empty() {
+            due.truncate(1);
+        }
         for id in due {
             self.step(now, id, Event::DeadlineCame);
         }
@@ -280,9 +312,10 @@ impl Keeping {
         if !self.draft.is_empty() {
             let entries = std::mem::take(&mut self.draft);
             let touched: Vec<PaymentId> = entries.iter().filter_map(payment_of).collect();
+            let _in_hand = self.suspects.in_hand(&touched);
             self.appended = desk.world().journal.append(now, entries);
-            for id in touched {
-                if let Some(kept) = self.kept.get_mut(&id) {
+            for id in &touched {
+                if let Some(kept) = self.kept.get_mut(id) {
                     kept.seq = self.appended;
                 }
             }
@@ -316,9 +349,10 @@ impl Keeping {
         self.resuming.is_empty()
             && self.unspoken.is_empty()
             && self.reading.is_empty()
-            && self.kept.values().all(|kept| {
-                kept.waiters.is_empty() && !matches!(kept.payment.phase(), Phase::AwaitMerchant(_))
-            })
+            && self
+                .kept
+                .values()
+                .all(|kept| !kept.is_waited_for() && !matches!(kept.payment.phase(), Phase::AwaitMerchant(_)))
     }
 
     fn tell_kept(&mut self, now: Timestamp, told: Told) {
@@ -335,9 +369,7 @@ impl Keeping {
 
     fn wait_for(&mut self, id: PaymentId, until: Until, verdict: Verdict, reply: Reply<Option<Report>>) {
         let Some(kept) = self.kept.get_mut(&id) else { return reply.send(None) };
-        kept.waiters.retain(|waiter| !waiter.reply.is_abandoned());
-        let until = if kept.waiters.len() < WAITERS_MAX { until } else { Until::Recorded };
-        kept.waiters.push(Waiter { until, verdict, reply });
+        kept.wait_for(until, verdict, reply);
     }
 
     fn draw_up(&mut self, id: PaymentId, commands: Commands) {
@@ -351,19 +383,20 @@ impl Keeping {
         if self.kept.get(&id).is_some_and(unwritten)
             && let Some(kept) = self.kept.remove(&id)
         {
-            kept.waiters.into_iter().for_each(|waiter| waiter.reply.refuse(fault));
+            kept.into_replies().for_each(|reply| reply.refuse(fault));
         }
     }
 
     fn read_back(&mut self, now: Timestamp, id: PaymentId, life: Result<Vec<Recorded>, JournalFault>) {
-        let readers = self.reading.remove(&id).unwrap_or_default();
+        // Asked for by an incarnation before this one: it may be out of date by now.
+        let Some(readers) = self.reading.remove(&id) else { return };
         let facts: Vec<Stamped> = life.unwrap_or_default().into_iter().filter_map(stamped).collect();
         match Payment::folded(id, &facts) {
             // Another keeper's: for this one it does not exist.
             Ok(Some(payment)) if payment.keeper() != self.owner => {
                 readers.into_iter().filter_map(|told| told.reply).for_each(|reply| reply.send(None));
             }
-            Ok(Some(payment)) => {
+            Ok(Some(payment)) if !self.is_set_aside(id) => {
                 self.kept.entry(id).or_insert_with(|| Kept::rebuilt(payment, now, &facts));
                 for told in readers {
                     self.tell_kept(now, told);
@@ -371,7 +404,7 @@ impl Keeping {
                 self.put_away(id);
             }
             // The journal's own alarm tells what is wrong; nobody is told that a known payment does not exist.
-            Ok(None) | Err(_) => {
+            _ => {
                 let fault = Fault::Restarting { retry_after: BUSY_WAIT };
                 readers.into_iter().filter_map(|told| told.reply).for_each(|reply| reply.refuse(fault));
                 tracing::error!(payment = %id, "a known payment could not be read back");
@@ -384,18 +417,21 @@ impl Keeping {
         R: Resident<World = World>,
         R::Ask: From<KeepingAsk>,
     {
-        let Some((seq, _)) = self.unspoken.front() else { return };
-        let seq = *seq;
         let journal = &desk.world().journal;
-        if journal.is_durable(seq) {
-            self.release(seq, desk);
-        } else if !self.watching {
-            self.watching = true;
-            let durable = journal.durable(seq);
-            desk.run(async move {
-                durable.await;
-                KeepingAsk::Durable(seq).into()
-            });
+        while let Some(seq) = self.unspoken.front().map(|(seq, _)| *seq) {
+            if journal.is_durable(seq) {
+                self.release(seq, desk);
+                continue;
+            }
+            if !self.watching {
+                self.watching = true;
+                let durable = journal.durable(seq);
+                desk.run(async move {
+                    durable.await;
+                    KeepingAsk::Durable(seq).into()
+                });
+            }
+            return;
         }
     }
 
@@ -404,51 +440,36 @@ impl Keeping {
         R: Resident<World = World>,
         R::Ask: From<KeepingAsk>,
     {
+        self.durable = self.durable.max(durable);
         while self.unspoken.front().is_some_and(|(seq, _)| *seq <= durable) {
             let Some((_, releases)) = self.unspoken.pop_front() else { return };
             for release in releases {
                 match release {
                     Release::Effect(id, effect) => self.perform(id, &effect, desk),
-                    Release::Speak(id) => self.speak(id, durable, desk),
+                    Release::Speak(id) => self.speak(id, desk),
                     Release::Do(then) => then(),
                 }
             }
         }
     }
 
-    /// Tells everybody who waits how the payment stands, if all of that is on disk; a later release tells otherwise.
-    fn speak<R: Resident<World = World>>(&mut self, id: PaymentId, durable: Seq, desk: &Desk<R>) {
-        let Some(kept) = self.kept.get_mut(&id).filter(|kept| kept.seq <= durable) else { return };
-        let payment = &kept.payment;
-        for payer in kept.untold.drain(..) {
-            let ask = if payment.payer() == Some(payer) {
-                PayerAsk::Changed(Box::new(kept_card(payment, kept.last_failure)))
-            } else {
-                PayerAsk::Gone(id)
-            };
-            desk.world().rooms().payers.post(payer, ask);
+    fn speak<R: Resident<World = World>>(&mut self, id: PaymentId, desk: &Desk<R>) {
+        if let Some(kept) = self.kept.get_mut(&id) {
+            kept.speak(self.durable, desk.world());
+            self.put_away(id);
         }
-        let (ready, waiting) =
-            std::mem::take(&mut kept.waiters).into_iter().partition(|w: &Waiter| w.until.is_reached(payment));
-        kept.waiters = waiting;
-        let ready: Vec<Waiter> = ready;
-        for waiter in ready {
-            let report =
-                Report { payment: payment.clone(), verdict: waiter.verdict, last_failure: kept.last_failure };
-            waiter.reply.send(Some(report));
-        }
-        self.put_away(id);
     }
 
     /// Lets go of the oldest closed payments: the journal has them.
     fn put_away(&mut self, id: PaymentId) {
-        if !self.kept.get(&id).is_some_and(|kept| kept.payment.is_closed()) || self.closed.contains(&id) {
+        let is_closed = |kept: &Kept| kept.payment.is_closed() && kept.seq <= self.durable;
+        if !self.kept.get(&id).is_some_and(is_closed) || self.closed.contains(&id) {
             return;
         }
         self.closed.push_back(id);
         if self.closed.len() > CLOSED_MAX
             && let Some(oldest) = self.closed.pop_front()
-            && self.kept.get(&oldest).is_some_and(Kept::may_be_put_away)
+            && self.kept.get(&oldest).is_some_and(|kept| kept.may_be_put_away(self.durable))
         {
             self.kept.remove(&oldest);
         }
@@ -461,54 +482,15 @@ impl Keeping {
     {
         let Some(kept) = self.kept.get_mut(&id) else { return };
         match effect {
-            Effect::TellPayer(payer) => {
-                if !kept.untold.contains(payer) {
-                    kept.untold.push(*payer);
-                }
-            }
+            Effect::TellPayer(payer) => kept.tell(*payer),
             Effect::TellTerminal => {}
             Effect::AskMerchant => ask_merchant(&kept.payment, desk),
             Effect::AskPermit(attempt) => ask_permit(&kept.payment, *attempt, desk),
             Effect::Inquire(attempt) => inquire(&kept.payment, *attempt, desk),
-            Effect::Owe => owe(&kept.payment, desk.world()),
+            Effect::Owe => kept.owe(),
             Effect::Raise(alarm) => raise(id, *alarm),
         }
     }
-}
-
-impl Kept {
-    const fn new(payment: Payment, began: Timestamp) -> Self {
-        Self {
-            payment,
-            began,
-            last_failure: None,
-            seq: Seq(0),
-            waiters: Vec::new(),
-            untold: Vec::new(),
-            seat: None,
-        }
-    }
-
-    fn rebuilt(payment: Payment, now: Timestamp, facts: &[Stamped]) -> Self {
-        let began = facts.first().map_or(now, |first| first.at);
-        let failure = facts.iter().map(|stamped| &stamped.fact).fold(None, last_failure);
-        Self { last_failure: failure, ..Self::new(payment, began) }
-    }
-
-    fn may_be_put_away(&self) -> bool {
-        self.payment.is_closed() && self.waiters.is_empty() && self.untold.is_empty()
-    }
-}
-
-fn last_failure(before: Option<Failure>, fact: &Fact) -> Option<Failure> {
-    match fact {
-        Fact::AttemptFailed(_, failure, _) => Some(*failure),
-        _ => before,
-    }
-}
-
-fn kept_card(payment: &Payment, last_failure: Option<Failure>) -> crate::domain::payer::Card {
-    crate::domain::payer::Card { payment: payment.clone(), last_failure }
 }
 
 fn payment_of(entry: &Entry) -> Option<PaymentId> {
@@ -540,60 +522,6 @@ where
         .merchants
         .consult(merchant, by, move |reply| MerchantAsk::Admit(Box::new(order), reply));
     desk.run(async move { KeepingAsk::Admitted(id, answer.await.and_then(|admitted| admitted)).into() });
-}
-
-fn ask_permit<R>(payment: &Payment, attempt: Attempt, desk: &Desk<R>)
-where
-    R: Resident<World = World>,
-    R::Ask: From<KeepingAsk>,
-{
-    // Overtaken while the disk was busy: what was to be asked for is no longer wanted.
-    let Phase::AwaitPermit(deal, consent, wanted, _) = payment.phase() else { return };
-    if *wanted != attempt {
-        return;
-    }
-    let Some(platform) = desk.world().platforms.get(&deal.admission.platform) else { return };
-    let id = payment.id();
-    let answer = platform.permit(PermitAsk {
-        payment: id,
-        attempt,
-        money: deal.order.money,
-        merchant: deal.order.merchant,
-        merchant_name: deal.admission.merchant_name.clone(),
-        terminal: deal.order.terminal(),
-        payer: consent.claim.payer,
-        answer_by: platform_deadline(deal, desk.world()),
-    });
-    desk.run(
-        async move { KeepingAsk::Tell(Told::unasked(id, Event::PermitSaid(attempt, answer.await))).into() },
-    );
-}
-
-fn inquire<R>(payment: &Payment, attempt: Attempt, desk: &Desk<R>)
-where
-    R: Resident<World = World>,
-    R::Ask: From<KeepingAsk>,
-{
-    let (Phase::AwaitPayment(deal, ..) | Phase::InDoubt(deal, ..)) = payment.phase() else { return };
-    let Some(platform) = desk.world().platforms.get(&deal.admission.platform) else { return };
-    let id = payment.id();
-    let answer_by = platform_deadline(deal, desk.world());
-    let answer = platform.inquire(PlatformAsk { payment: id, money: deal.order.money, answer_by });
-    desk.run(
-        async move { KeepingAsk::Tell(Told::unasked(id, Event::InquirySaid(attempt, answer.await))).into() },
-    );
-}
-
-/// A platform gets its own time, but never more than the terminal has.
-pub fn platform_deadline(deal: &Deal, world: &World) -> Deadline {
-    Deadline::after(world.clock.now(), deal.admission.terms.platform_within).min(deal.order.answer_by)
-}
-
-fn owe(payment: &Payment, world: &Arc<World>) {
-    if let Some(platform) = payment.phase().platform() {
-        let ask = OutboxAsk::Owes(payment.id(), payment.debts());
-        world.rooms().outboxes.post(platform, ask);
-    }
 }
 
 fn raise(id: PaymentId, alarm: Alarm) {

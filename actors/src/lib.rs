@@ -35,7 +35,11 @@ pub mod payer;
 #[cfg(feature = "runtime")]
 mod payment_tally;
 #[cfg(feature = "runtime")]
+mod platform_errands;
+#[cfg(feature = "runtime")]
 pub mod report;
+#[cfg(feature = "runtime")]
+pub mod suspects;
 #[cfg(feature = "runtime")]
 pub mod switchboard;
 #[cfg(feature = "runtime")]

@@ -10,8 +10,8 @@ use crate::domain::payment::event::Event;
 use crate::domain::payment::outcome::{Effect, RefundOutcome, ReversalOutcome};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::keeping::KeepingAsk;
-use crate::ports::Answer;
-use crate::ports::platform::{Platform, PlatformAsk};
+use crate::platform_errands::answered;
+use crate::ports::platform::PlatformAsk;
 use crate::report::{Report, Told, Until};
 use crate::resident::{Desk, Resident, WakeFault};
 use crate::terminal_session::SessionAsk;
@@ -30,6 +30,7 @@ const KEEPER_WITHIN: Duration = Duration::from_secs(10);
 pub struct PlatformOutbox {
     outbox: Outbox,
     in_flight: usize,
+    in_flight_max: usize,
     owed: Gauge,
     oldest: Gauge,
 }
@@ -55,7 +56,8 @@ impl Resident for PlatformOutbox {
 
     fn wake(platform: PlatformId, world: &Arc<World>) -> LocalBoxFuture<'static, Result<Self, WakeFault>> {
         let (indebted, clock) = (world.journal.indebted(), Arc::clone(&world.clock));
-        let mut outbox = Outbox::new(world.rules.owed_backoff);
+        let (mut outbox, in_flight_max) =
+            (Outbox::new(world.rules.owed_backoff), world.rules.owed_in_flight_max);
         Box::pin(async move {
             let now = clock.now();
             for life in indebted.await {
@@ -67,6 +69,7 @@ impl Resident for PlatformOutbox {
             Ok(Self {
                 outbox,
                 in_flight: 0,
+                in_flight_max,
                 owed: gauge!("turnout_outbox_owed", "platform" => label.clone()),
                 oldest: gauge!("turnout_outbox_oldest_seconds", "platform" => label),
             })
@@ -94,7 +97,9 @@ impl Resident for PlatformOutbox {
     }
 
     fn wakes_at(&self) -> Option<Deadline> {
-        self.outbox.wakes_at().map(Deadline::at)
+        // With everything in flight that may be, the next answer makes room, not the time.
+        let has_room = self.in_flight < self.in_flight_max;
+        self.outbox.wakes_at().filter(|_| has_room).map(Deadline::at)
     }
 
     fn may_sleep(&self) -> bool {
@@ -104,7 +109,7 @@ impl Resident for PlatformOutbox {
 
 impl PlatformOutbox {
     fn pay(&mut self, now: Timestamp, desk: &Desk<Self>) {
-        let room = desk.world().rules.owed_in_flight_max.saturating_sub(self.in_flight);
+        let room = self.in_flight_max.saturating_sub(self.in_flight);
         for debt in self.outbox.start_due(now, room) {
             self.in_flight = self.in_flight.saturating_add(1);
             desk.run(tried(debt, Arc::clone(desk.world())));
@@ -120,40 +125,37 @@ impl PlatformOutbox {
 }
 
 async fn tried(debt: Debt, world: Arc<World>) -> OutboxAsk {
-    let Some(platform) = world.platforms.get(&debt.platform) else {
-        return OutboxAsk::Tried(debt, None);
-    };
-    let answer_by = Deadline::after(world.clock.now(), world.rules.owed_within);
-    let Some(event) = asked(&debt, platform.as_ref(), answer_by).await else {
-        return OutboxAsk::Tried(debt, None);
-    };
+    let Some(event) = asked(&debt, &world).await else { return OutboxAsk::Tried(debt, None) };
     let report = told_keeper(&debt, event, &world).await;
     OutboxAsk::Tried(debt, report.map(|report| report.payment.debts()))
 }
 
 /// Asks the platform; `None` if nothing was learned.
-async fn asked(debt: &Debt, platform: &dyn Platform, answer_by: Deadline) -> Option<Event> {
+async fn asked(debt: &Debt, world: &World) -> Option<Event> {
+    let (platform, clock) = (world.platforms.get(&debt.platform)?.as_ref(), world.clock.as_ref());
+    let answer_by = Deadline::after(clock.now(), world.rules.owed_within);
     let ask = PlatformAsk { payment: debt.payment, money: debt.paid, answer_by };
+    let refund = async |name| {
+        let refund = || platform.refund(ask, name, debt.money);
+        answered(clock, answer_by, RefundOutcome::Unknown, refund).await
+    };
     match debt.kind {
-        DebtKind::Reversal | DebtKind::ByHand => match platform.reverse(ask).await {
-            ReversalOutcome::Unknown => None,
-            outcome => Some(Event::ReversalSaid(outcome)),
+        DebtKind::Reversal | DebtKind::ByHand => {
+            let reverse = || platform.reverse(ask);
+            match answered(clock, answer_by, ReversalOutcome::Unknown, reverse).await {
+                ReversalOutcome::Unknown => None,
+                outcome => Some(Event::ReversalSaid(outcome)),
+            }
+        }
+        DebtKind::GivingBack => match refund(RefundId::new(GIVING_BACK).ok()?).await {
+            RefundOutcome::Done => Some(Event::ReversalSaid(ReversalOutcome::Acknowledged(Effect::Undone))),
+            RefundOutcome::Refused => Some(Event::ReversalSaid(ReversalOutcome::Refused)),
+            RefundOutcome::Unknown => None,
         },
-        DebtKind::GivingBack => given_back(platform, ask, debt).await,
-        DebtKind::Refund(id) => match platform.refund(ask, id, debt.money).await {
+        DebtKind::Refund(id) => match refund(id).await {
             RefundOutcome::Unknown => None,
             outcome => Some(Event::RefundSaid(id, outcome)),
         },
-    }
-}
-
-async fn given_back(platform: &dyn Platform, ask: PlatformAsk, debt: &Debt) -> Option<Event> {
-    let name = RefundId::new(GIVING_BACK).ok()?;
-    let refund: Answer<RefundOutcome> = platform.refund(ask, name, debt.money);
-    match refund.await {
-        RefundOutcome::Done => Some(Event::ReversalSaid(ReversalOutcome::Acknowledged(Effect::Undone))),
-        RefundOutcome::Refused => Some(Event::ReversalSaid(ReversalOutcome::Refused)),
-        RefundOutcome::Unknown => None,
     }
 }
 

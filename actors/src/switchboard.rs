@@ -15,16 +15,22 @@ use crate::domain::payment::outcome::PaymentOutcome;
 use crate::domain::payment::phase::{Attempt, Claim, Consent, Digest32, Phase};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::gate::Class;
-use crate::keeping::{KeepingAsk, platform_deadline, went_through};
+use crate::keeping::{KeepingAsk, went_through};
 use crate::one_time_code::{CodeVerdict, OneTimeCode};
 use crate::outbox::OutboxAsk;
 use crate::payer::{EventNumber, Listening, PayerAsk};
+use crate::platform_errands::{answered, platform_deadline};
 use crate::ports::code_sender::CodeNotSent;
 use crate::ports::platform::{CallbackFault, CallbackMessage, Presentation, SealedCredential};
 use crate::report::{Report, Told, Until};
 use crate::terminal_session::{Cleared, Granted, SessionAsk, Standing};
 use crate::world::World;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the inside may take over what must be finished though nobody at the door waits for it any more.
+const INSIDE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The way from the doors to the actors. Cheap to clone.
 #[derive(Clone)]
@@ -286,25 +292,58 @@ impl Switchboard {
         credential: SealedCredential,
         by: Deadline,
     ) -> Result<Report, Refused> {
-        let event = Event::Presented(payer, attempt, digest);
-        let report = self.payer_tells(payer, payment, Some(event), Until::Recorded, by).await?;
+        let relayed =
+            self.clone().relay(payer, payment, Event::Presented(payer, attempt, digest), credential, by);
+        // The phone may vanish now; what it set going must be finished all the same.
+        let relayed = actix_rt::spawn(relayed);
+        match timeout(by.left(self.now()), relayed).await {
+            Ok(relayed) => relayed.unwrap_or(Err(Refused::Fault(Fault::Crashed))),
+            Err(_) => Err(Refused::Fault(Fault::Expired)),
+        }
+    }
+
+    async fn relay(
+        self,
+        payer: PayerId,
+        payment: PaymentId,
+        presented: Event,
+        credential: SealedCredential,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let by = by.max(Deadline::after(self.now(), INSIDE_WITHIN));
+        let report = self.payer_tells(payer, payment, Some(presented), Until::Recorded, by).await?;
         let Phase::AwaitOutcome(deal, _, held, interface) = report.payment.phase() else { return Ok(report) };
         let Some(platform) = self.world.platforms.get(&deal.admission.platform) else { return Ok(report) };
-        let said = platform.pay(Presentation {
+        let presentation = Presentation {
             payment,
             attempt: *held,
             money: deal.order.money,
             permit: interface.permit.clone(),
             credential,
             answer_by: platform_deadline(deal, &self.world),
-        });
-        let (switchboard, keeper, held) = (self.clone(), report.payment.keeper(), *held);
-        // The phone may vanish now; the platform's word must arrive all the same.
-        let relayed = actix_rt::spawn(async move {
-            let event = Event::PaymentSaid(held, said.await);
-            switchboard.tell_keeper(keeper, payment, event, Until::Leaves("await_permit"), by).await
-        });
-        relayed.await.unwrap_or(Err(Refused::Fault(Fault::Crashed)))
+        };
+        let (answer_by, pay) = (presentation.answer_by, || platform.pay(presentation));
+        let said = answered(self.world.clock.as_ref(), answer_by, PaymentOutcome::Unknown, pay).await;
+        let Keeper::Terminal(terminal) = report.payment.keeper() else { return Err(Refused::NoSuchPayment) };
+        self.heard(terminal, payment, Event::PaymentSaid(*held, said), by).await
+    }
+
+    /// Lets a keeper hear what must not be lost, and answers how the payment stands once that is settled.
+    async fn heard(
+        &self,
+        terminal: TerminalId,
+        payment: PaymentId,
+        event: Event,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let sessions = &self.world.rooms().sessions;
+        sessions.post(terminal, SessionAsk::Keeping(KeepingAsk::Tell(Told::unasked(payment, event))));
+        let until = Until::Leaves("await_permit");
+        let by = by.max(Deadline::after(self.now(), INSIDE_WITHIN));
+        let look = |reply| Told { payment, event: None, until, reply: Some(reply) };
+        let looked =
+            sessions.consult(terminal, by, |reply| SessionAsk::Keeping(KeepingAsk::Tell(look(reply))));
+        accepted(looked.await?)
     }
 
     async fn payer_tells(

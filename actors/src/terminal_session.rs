@@ -82,15 +82,14 @@ impl Resident for TerminalSession {
     fn wake(terminal: TerminalId, world: &Arc<World>) -> LocalBoxFuture<'static, Result<Self, WakeFault>> {
         let latest = world.journal.latest(Subject::Terminal(terminal));
         let kept = world.journal.kept_by(Keeper::Terminal(terminal));
-        let clock = Arc::clone(&world.clock);
+        let (clock, suspects) = (Arc::clone(&world.clock), Arc::clone(&world.suspects));
         Box::pin(async move {
             let latest = latest.await.map_err(|_| WakeFault::Unavailable)?;
             let binding = latest
                 .as_ref()
                 .and_then(binding_fact)
                 .map_or_else(Binding::default, |fact| Binding::default().after(fact));
-            let keeping = Keeping::rebuilt(Keeper::Terminal(terminal), clock.now(), kept.await)
-                .map_err(|_| WakeFault::Contradiction)?;
+            let keeping = Keeping::rebuilt(Keeper::Terminal(terminal), clock.now(), kept.await, suspects);
             Ok(Self { terminal, binding, keeping })
         })
     }

@@ -14,6 +14,7 @@ use crate::ports::code_sender::CodeSender;
 use crate::ports::journal::Journal;
 use crate::ports::platform::Platform;
 use crate::ports::roster::Roster;
+use crate::suspects::Suspects;
 use crate::terminal_session::TerminalSession;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -37,6 +38,8 @@ pub struct World {
     pub platforms: BTreeMap<PlatformId, Arc<dyn Platform>>,
     /// What the operator set.
     pub rules: Rules,
+    /// What broke its keeper of late.
+    pub suspects: Arc<Suspects>,
     rooms: OnceLock<Rooms>,
 }
 
@@ -101,6 +104,7 @@ impl World {
             codes: ports.codes,
             platforms,
             rules,
+            suspects: Arc::default(),
             rooms: OnceLock::new(),
         }
     }

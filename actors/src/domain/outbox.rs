@@ -123,13 +123,13 @@ impl Outbox {
 
     /// The attempt at this debt brought no acknowledgement: it is tried again, later each time.
     pub fn failed(&mut self, now: Timestamp, debt: &Debt) {
-        let key = (debt.payment, debt.kind);
+        let (key, slowest) = ((debt.payment, debt.kind), self.first_wait(debt.kind));
         let Some(owed) = self.owed.get_mut(&key) else { return };
         if owed.next.is_some() {
             return;
         }
         owed.failures = owed.failures.saturating_add(1);
-        let next = now.plus(self.backoff.wait(owed.failures));
+        let next = now.plus(self.backoff.wait(owed.failures).max(slowest));
         owed.next = Some(next);
         self.due.insert((next, key));
     }

@@ -14,8 +14,8 @@ use actors::domain::money::{Money, MoneyError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::future::{LocalBoxFuture, Ready, ready};
-use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use std::time::Duration;
 
 const BASIC: &str = "Basic realm=\"turnout terminals\", charset=\"UTF-8\"";

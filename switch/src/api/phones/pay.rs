@@ -152,7 +152,8 @@ pub async fn present_credential(
     let wait = prefer.wait_or(doors.settings.relay_wait).max(doors.settings.patience);
     let presented = board.present(payer, id, attempt, digest, credential, doors.by(wait));
     // What the platform says later than the phone waits is taken in all the same.
-    let presented = tokio::time::timeout(wait, presented).await.unwrap_or(Err(Refused::Fault(Fault::Expired)));
+    let presented =
+        tokio::time::timeout(wait, presented).await.unwrap_or(Err(Refused::Fault(Fault::Expired)));
     let look = || board.payer_looks(payer, id, Until::Recorded, doors.soon());
     let report = or_as_it_stands(presented, look).await?;
     Ok(answer(prefer, &report))

@@ -102,7 +102,12 @@ pub async fn place_payment(
     Ok(response.json(TerminalPayment::of(&report.payment)))
 }
 
-fn order(terminal: Terminal, doors: &Doors, key: &IdempotencyKey, asked: NewPayment) -> Result<Order, Problem> {
+fn order(
+    terminal: Terminal,
+    doors: &Doors,
+    key: &IdempotencyKey,
+    asked: NewPayment,
+) -> Result<Order, Problem> {
     let key = payment_key("Idempotency-Key", &key.0)?;
     let money = payable(&asked.amount, &asked.currency)?;
     if asked.reference.as_ref().is_some_and(|text| {

@@ -1,0 +1,154 @@
+//! One payment as its keeper has it at hand: who waits for it, who has yet to be told, what it holds meanwhile.
+//!
+//! It speaks when it is told that the disk has everything up to some place, and not if it has gone on since. What is
+//! written when, and what the machine commands, is the keeper's business.
+use crate::answer::Reply;
+use crate::domain::identity::PayerId;
+use crate::domain::journal::Seq;
+use crate::domain::payer::Card;
+use crate::domain::payment::command::{Fact, Verdict};
+use crate::domain::payment::outcome::Failure;
+use crate::domain::payment::{Payment, Stamped};
+use crate::domain::time::Timestamp;
+use crate::keeping::went_through;
+use crate::merchant::Seat;
+use crate::outbox::OutboxAsk;
+use crate::payer::PayerAsk;
+use crate::report::{Report, Until};
+use crate::world::World;
+
+/// How many may wait for one payment's word; those beyond are answered with how it stands.
+const WAITERS_MAX: usize = 8;
+
+/// A payment at hand.
+pub(super) struct Kept {
+    pub(super) payment: Payment,
+    pub(super) began: Timestamp,
+    pub(super) last_failure: Option<Failure>,
+    /// The place of its newest fact in the journal.
+    pub(super) seq: Seq,
+    pub(super) seat: Option<Seat>,
+    waiters: Vec<Waiter>,
+    untold: Vec<PayerId>,
+    /// Its debts have changed since the outbox heard of them.
+    owing: bool,
+}
+
+struct Waiter {
+    until: Until,
+    verdict: Verdict,
+    reply: Reply<Option<Report>>,
+}
+
+impl Kept {
+    pub(super) const fn new(payment: Payment, began: Timestamp) -> Self {
+        Self {
+            payment,
+            began,
+            last_failure: None,
+            seq: Seq(0),
+            seat: None,
+            waiters: Vec::new(),
+            untold: Vec::new(),
+            owing: false,
+        }
+    }
+
+    pub(super) fn rebuilt(payment: Payment, now: Timestamp, facts: &[Stamped]) -> Self {
+        let began = facts.first().map_or(now, |first| first.at);
+        let failure = facts.iter().map(|stamped| &stamped.fact).fold(None, last_failure);
+        Self { last_failure: failure, ..Self::new(payment, began) }
+    }
+
+    /// What the incarnation before had yet to tell is not known, so everybody is told how it stands: the outbox,
+    /// and each payer who was ever shown it. They know what they have heard before.
+    pub(super) fn telling_everybody(mut self, facts: &[Stamped]) -> Self {
+        self.owing = !self.payment.debts().is_empty();
+        self.untold.extend(self.payment.payer());
+        for stamped in facts {
+            if let Fact::PhoneCame(claim) = stamped.fact {
+                self.tell(claim.payer);
+            }
+        }
+        self
+    }
+
+    /// This payer is to be told.
+    pub(super) fn tell(&mut self, payer: PayerId) {
+        if !self.untold.contains(&payer) {
+            self.untold.push(payer);
+        }
+    }
+
+    /// The outbox is to be told.
+    pub(super) const fn owe(&mut self) {
+        self.owing = true;
+    }
+
+    /// Whoever this is waits until then for its word.
+    pub(super) fn wait_for(&mut self, until: Until, verdict: Verdict, reply: Reply<Option<Report>>) {
+        self.waiters.retain(|waiter| !waiter.reply.is_abandoned());
+        // Who does not fit has nothing to wait for.
+        let waits = self.waiters.len() < WAITERS_MAX && went_through(verdict).is_ok();
+        let until = if waits { until } else { Until::Recorded };
+        self.waiters.push(Waiter { until, verdict, reply });
+    }
+
+    /// Those who wait.
+    pub(super) fn into_replies(self) -> impl Iterator<Item = Reply<Option<Report>>> {
+        self.waiters.into_iter().map(|waiter| waiter.reply)
+    }
+
+    pub(super) const fn is_waited_for(&self) -> bool {
+        !self.waiters.is_empty()
+    }
+
+    /// Whether the journal has it and nobody waits for it.
+    pub(super) fn may_be_put_away(&self, durable: Seq) -> bool {
+        let has_spoken = self.waiters.is_empty() && self.untold.is_empty() && !self.owing;
+        has_spoken && self.payment.is_closed() && self.seq <= durable
+    }
+
+    /// Tells everybody how it stands, if all of that is on disk; a later word tells otherwise.
+    pub(super) fn speak(&mut self, durable: Seq, world: &World) {
+        if self.seq > durable {
+            return;
+        }
+        if std::mem::take(&mut self.owing) {
+            self.tell_outbox(world);
+        }
+        self.tell_payers(world);
+        let (payment, last_failure) = (&self.payment, self.last_failure);
+        for waiter in self.waiters.extract_if(.., |waiter| waiter.until.is_reached(payment)) {
+            let report = Report { payment: payment.clone(), verdict: waiter.verdict, last_failure };
+            waiter.reply.send(Some(report));
+        }
+    }
+
+    fn tell_outbox(&self, world: &World) {
+        if let Some(platform) = self.payment.phase().platform() {
+            let ask = OutboxAsk::Owes(self.payment.id(), self.payment.debts());
+            world.rooms().outboxes.post(platform, ask);
+        }
+    }
+
+    fn tell_payers(&mut self, world: &World) {
+        for payer in self.untold.drain(..) {
+            let ask = if self.payment.payer() == Some(payer) {
+                let card = Card { payment: self.payment.clone(), last_failure: self.last_failure };
+                PayerAsk::Changed(Box::new(card))
+            } else {
+                PayerAsk::Gone(self.payment.id())
+            };
+            world.rooms().payers.post(payer, ask);
+        }
+    }
+}
+
+/// Why the latest attempt failed, after one more fact.
+pub(super) fn last_failure(before: Option<Failure>, fact: &Fact) -> Option<Failure> {
+    match fact {
+        Fact::AttemptFailed(_, failure, _) => Some(*failure),
+        _ => before,
+    }
+}

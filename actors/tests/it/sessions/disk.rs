@@ -1,0 +1,256 @@
+//! Write before you speak: while the disk is busy, nobody hears and nobody is asked.
+use super::{bring_to, refusal};
+use crate::house::bank::{Act, Call, RIGHT};
+use crate::house::{Estate, SECOND, euro, id_of, key, pass, payer, settle, till};
+use actors::domain::identity::RefundId;
+use actors::domain::payment::phase::Attempt;
+use actors::domain::response_code::Refusal;
+use actors::payer::Change;
+use actors::ports::journal::Room;
+use actors::ports::platform::SealedCredential;
+use actors::report::Until;
+use actors::switchboard::Refused;
+use std::time::Duration;
+
+#[test]
+fn an_order_is_not_acknowledged_before_it_is_durable() {
+    Estate::new().live(async |house| {
+        house.journal.inner.hold();
+        let (board, by, order) = (house.board.clone(), house.by(), house.order(till(1), "sale", "12.50"));
+        let told =
+            actix_rt::spawn(async move { board.place(order, Until::Leaves("await_merchant"), by).await });
+        pass(SECOND).await;
+        assert!(!told.is_finished());
+        house.journal.inner.release();
+        assert_eq!(told.await.unwrap().unwrap().payment.phase().name(), "await_phone");
+    });
+}
+
+#[test]
+fn a_claim_is_not_granted_before_it_is_durable_and_no_phone_is_told_of_a_payment() {
+    Estate::new().live(async |house| {
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        let mut listening = house.board.listen(payer(1), None, house.by()).await.unwrap();
+        house.journal.inner.hold();
+        let (board, by) = (house.board.clone(), house.by());
+        let granted = actix_rt::spawn(async move { board.bind(payer(1), till(1), by).await });
+        pass(SECOND).await;
+        assert!(!granted.is_finished());
+        assert!(listening.changes.try_recv().is_err());
+        house.journal.inner.release();
+        granted.await.unwrap().unwrap();
+        assert!(matches!(listening.changes.recv().await, Some(Change::Payment(..))));
+    });
+}
+
+#[test]
+fn no_permit_is_asked_for_before_the_payers_yes_is_durable() {
+    Estate::new().live(async |house| {
+        let id = bring_to(house, "await_confirmation", "sale").await;
+        let card = house.card(payer(1)).await;
+        house.journal.inner.hold();
+        let confirming = house.confirm_card(&card, Until::Recorded);
+        let watching = async {
+            pass(SECOND).await;
+            assert_eq!(house.bank.calls(), []);
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(confirming, watching);
+        told.unwrap();
+        settle().await;
+        assert_eq!(house.bank.calls(), [Call::Permit(id, 1)]);
+    });
+}
+
+#[test]
+fn no_credential_leaves_before_its_intent_is_durable() {
+    Estate::new().live(async |house| {
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        house.journal.inner.hold();
+        let paying = house.present(payer(1), id, Attempt::FIRST, RIGHT);
+        let watching = async {
+            pass(SECOND).await;
+            assert_eq!(house.bank.count(|call| matches!(call, Call::Pay(..))), 0);
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(paying, watching);
+        assert_eq!(told.unwrap().payment.phase().name(), "paid");
+    });
+}
+
+#[test]
+fn neither_terminal_nor_phone_nor_platform_hears_yes_before_it_is_durable() {
+    Estate::new().live(async |house| {
+        let waiting = house.wait(till(1), "sale", "12.50");
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        let mut listening = house.board.listen(payer(1), None, house.by()).await.unwrap();
+        house.journal.inner.hold();
+        let body = format!("{id} 1 12.50");
+        let calling_back = house.call_back(&body);
+        let watching = async {
+            pass(SECOND).await;
+            assert!(!waiting.is_finished(), "the terminal");
+            assert!(listening.changes.try_recv().is_err(), "the phone");
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(calling_back, watching);
+        assert_eq!(told.unwrap().payment.phase().name(), "paid");
+        assert_eq!(waiting.await.unwrap().unwrap().payment.phase().name(), "paid");
+        assert!(matches!(listening.changes.recv().await, Some(Change::Payment(..))));
+    });
+}
+
+#[test]
+fn a_platform_is_not_asked_to_undo_before_that_is_durable() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        house.journal.inner.hold();
+        let taking_back = house.take_back(till(1), "sale");
+        let watching = async {
+            pass(SECOND).await;
+            assert_eq!(house.bank.count(|call| matches!(call, Call::Reverse(_))), 0);
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(taking_back, watching);
+        assert_eq!(refusal(&told.unwrap()), Some(Refusal::ReversedByTerminal));
+        settle().await;
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+    });
+}
+
+#[test]
+fn what_was_said_while_the_disk_was_busy_is_all_answered_once_it_is_not() {
+    Estate::new().live(async |house| {
+        house.journal.inner.hold();
+        let mut told = Vec::new();
+        for name in ["one", "two", "three", "four"] {
+            let (board, by) = (house.board.clone(), house.by());
+            told.push(actix_rt::spawn(async move { board.reverse_by_key(till(1), &key(name), by).await }));
+            settle().await;
+        }
+        house.journal.inner.release();
+        for told in told {
+            tokio::time::timeout(SECOND, told).await.expect("an answer").unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_debt_that_is_not_durable_yet_does_not_slip_out_with_an_older_one() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        let [first, second] = ["first", "second"].map(|name| RefundId::new(name).unwrap());
+        house.journal.inner.hold();
+        let older = house.board.refund(till(1), id, first, euro("1.00"), house.by());
+        let younger = async {
+            settle().await;
+            // The disk takes the first group, and is busy with the next one before anybody has looked.
+            house.journal.inner.release();
+            house.journal.inner.hold();
+            let (board, by) = (house.board.clone(), house.by());
+            let asked =
+                actix_rt::spawn(async move { board.refund(till(1), id, second, euro("2.00"), by).await });
+            pass(SECOND).await;
+            assert_eq!(house.bank.count(|call| *call == Call::Refund(id, second)), 0);
+            house.journal.inner.release();
+            asked.await.unwrap()
+        };
+        let (older, younger) = tokio::join!(older, younger);
+        older.unwrap();
+        younger.unwrap();
+        settle().await;
+        assert_eq!(house.bank.account(id).refunds.len(), 2);
+    });
+}
+
+#[test]
+fn a_disk_down_to_its_reserve_begins_nothing_and_finishes_everything() {
+    Estate::new().live(async |house| {
+        let id = house.permitted(till(1), payer(1), "old").await;
+        house.journal.inner.set_room(Room::ReserveOnly);
+        let refused = house.place(till(2), "new", "12.50").await.unwrap_err();
+        assert!(matches!(refused, Refused::Fault(actors::answer::Fault::Overloaded { .. })), "{refused:?}");
+        assert_eq!(house.place(till(1), "old", "12.50").await.unwrap().payment.id(), id);
+        assert_eq!(house.pay(payer(1), RIGHT).await.unwrap().payment.phase().name(), "paid");
+        house.take_back(till(1), "old").await.unwrap();
+        settle().await;
+        assert_eq!(house.phase(till(1), id).await, "reversed");
+        house.journal.inner.set_room(Room::Plenty);
+        house.place(till(2), "new", "12.50").await.unwrap();
+    });
+}
+
+#[test]
+fn a_platform_that_panics_or_never_answers_holds_nobody_beyond_the_deadline() {
+    for (permit, pay) in [
+        (Some(Act::Silent), None),
+        (Some(Act::Panics), None),
+        (Some(Act::PanicsAtOnce), None),
+        (None, Some(Act::Silent)),
+        (None, Some(Act::Panics)),
+        (None, Some(Act::PanicsAtOnce)),
+    ] {
+        let what = format!("{permit:?} {pay:?}");
+        Estate::new().live(async |house| {
+            permit.into_iter().for_each(|act| house.bank.on_permit(act));
+            pay.into_iter().for_each(|act| house.bank.on_pay(act));
+            (0..9).for_each(|_| house.bank.on_inquire(Act::Panics));
+            let waiting = house.wait(till(1), "sale", "12.50");
+            settle().await;
+            house.stand(payer(1), till(1)).await.unwrap();
+            let card = house.card(payer(1)).await;
+            house.confirm_card(&card, Until::Recorded).await.unwrap();
+            settle().await;
+            let sealed = SealedCredential::new(RIGHT.to_vec()).unwrap();
+            let digest = actors::domain::payment::phase::Digest32([9; 32]);
+            let (board, by, id) = (house.board.clone(), house.by(), card.payment.id());
+            actix_rt::spawn(
+                async move { board.present(payer(1), id, Attempt::FIRST, digest, sealed, by).await },
+            );
+            let told = waiting.await.unwrap().unwrap();
+            assert_eq!(refusal(&told), Some(Refusal::PlatformSilent), "{what}");
+            pass(Duration::from_secs(2)).await;
+            assert_eq!(house.phase(till(1), id_of(till(1), "sale")).await, "reversed", "{what}");
+            assert!(house.bank.account(id).is_undone, "{what}");
+            let census = house.rooms().sessions.census();
+            assert_eq!(census.crashed, 0, "{what}: the session crashed");
+        });
+    }
+}
+
+#[test]
+fn a_platforms_word_that_comes_after_the_phone_gave_up_still_counts() {
+    Estate::new().live(async |house| {
+        house.bank.on_pay(Act::Late(Duration::from_secs(4)));
+        let waiting = house.wait(till(1), "sale", "12.50");
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        let sealed = SealedCredential::new(RIGHT.to_vec()).unwrap();
+        let digest = actors::domain::payment::phase::Digest32([9; 32]);
+        let by = actors::domain::time::Deadline::after(house.now(), SECOND);
+        let told = house.board.present(payer(1), id, Attempt::FIRST, digest, sealed, by).await;
+        assert_eq!(told.unwrap_err(), Refused::Fault(actors::answer::Fault::Expired));
+        assert_eq!(waiting.await.unwrap().unwrap().payment.phase().name(), "paid");
+    });
+}
+
+#[test]
+fn a_phone_that_vanishes_after_it_authorised_has_paid() {
+    Estate::new().live(async |house| {
+        let waiting = house.wait(till(1), "sale", "12.50");
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        house.journal.inner.hold();
+        let sealed = SealedCredential::new(RIGHT.to_vec()).unwrap();
+        let digest = actors::domain::payment::phase::Digest32([9; 32]);
+        let (board, by) = (house.board.clone(), house.by());
+        let phone =
+            actix_rt::spawn(
+                async move { board.present(payer(1), id, Attempt::FIRST, digest, sealed, by).await },
+            );
+        settle().await;
+        // The line drops while the disk still works on it.
+        phone.abort();
+        settle().await;
+        house.journal.inner.release();
+        assert_eq!(waiting.await.unwrap().unwrap().payment.phase().name(), "paid");
+    });
+}
