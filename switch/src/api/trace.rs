@@ -45,9 +45,9 @@ impl std::fmt::Display for Trace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}: {}", self.id, self.status)?;
         self.steps.iter().try_for_each(|step| {
-            let Step { since_start_ms, gap_ms, lane, step, detail, .. } = step;
+            let Step { since_start_ms, gap_ms, lane, what, detail, .. } = step;
             let detail = detail.as_deref().unwrap_or_default();
-            writeln!(f, "{since_start_ms:>10.1} ms  +{gap_ms:>9.1} ms  {lane:<8}  {step:<28} {detail}")
+            writeln!(f, "{since_start_ms:>10.1} ms  +{gap_ms:>9.1} ms  {lane:<8}  {what:<28} {detail}")
         })
     }
 }

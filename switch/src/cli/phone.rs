@@ -62,11 +62,17 @@ pub(super) async fn run(args: PhoneArgs) -> anyhow::Result<()> {
     };
     match args.command {
         Doing::List => {
-            for payment in phone.payments().await?.into_iter().chain(phone.history(20).await?) {
+            for open in phone.payments().await? {
+                let (amount, currency) = (open.amount, open.currency);
                 say(&format!(
-                    "{}  {:?}  {} {}  {}\n",
-                    payment.id, payment.status, payment.amount, payment.currency, payment.merchant_name
+                    "{}  {:?}  {amount} {currency}  {}\n",
+                    open.id, open.status, open.merchant_name
                 ))?;
+            }
+            for past in phone.history(20).await? {
+                let [amount, currency, merchant] =
+                    [past.amount, past.currency, past.merchant_name].map(Option::unwrap_or_default);
+                say(&format!("{}  {:?}  {amount} {currency}  {merchant}\n", past.id, past.status))?;
             }
             Ok(())
         }
