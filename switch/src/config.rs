@@ -186,6 +186,7 @@ pub struct Patience {
 /// How much may be under way.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "the keys of the file, where each says that it is a maximum")]
 pub struct Limits {
     /// Questions inside the switch at once, waiting terminals included.
     pub inside_max: u32,
@@ -457,7 +458,7 @@ fn digest(hex: &str) -> Option<[u8; 32]> {
     let bytes: Vec<u8> = hex
         .as_bytes()
         .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| hex_byte(pair)))
+        .map(|pair| std::str::from_utf8(pair).ok().and_then(hex_byte))
         .collect::<Option<_>>()?;
     bytes.try_into().ok()
 }

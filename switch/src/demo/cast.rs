@@ -53,5 +53,5 @@ pub fn euros(amount: &str) -> anyhow::Result<Money> {
 
 /// The digest under which the configuration knows a key.
 pub fn key_sha256(key: &str) -> String {
-    Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(key.as_bytes()).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }

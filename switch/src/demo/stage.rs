@@ -103,7 +103,9 @@ impl Stage {
             ("The journal and the configuration", self.folder.display().to_string()),
         ];
         // Writing to a String cannot fail.
-        rows.into_iter().for_each(|(who, address)| row(who, address).unwrap_or_default());
+        for (who, address) in rows {
+            row(who, address).unwrap_or_default();
+        }
         table.push('\n');
         table
     }
@@ -196,9 +198,9 @@ pub(super) fn write_config(folder: &Path, ports: Ports, secret: &str) -> anyhow:
          secret = {{ file = {secret_file:?} }}\n\n\
          [[merchant]]\nid = {MERCHANT:?}\nname = {MERCHANT_NAME:?}\nlimits = {{ EUR = \"250.00\" }}\n\
          routes = {{ EUR = \"sandbox\" }}\n",
-        journal = folder.join("journal"),
-        read_model = folder.join("read-model.sqlite"),
-        secret_file = folder.join("platform.secret"),
+        journal = within(folder, "journal"),
+        read_model = within(folder, "read-model.sqlite"),
+        secret_file = within(folder, "platform.secret"),
     );
     for till in TILLS {
         let digest = key_sha256(till.key);
@@ -211,6 +213,10 @@ pub(super) fn write_config(folder: &Path, ports: Ports, secret: &str) -> anyhow:
     let path = folder.join("turnout.toml");
     std::fs::write(&path, text)?;
     Ok(path)
+}
+
+fn within(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
 }
 
 fn surroundings() -> anyhow::Result<Surroundings> {
