@@ -18,5 +18,6 @@ mod pages;
 mod phones_door;
 mod sandbox;
 mod terminals_door;
+mod tidy;
 mod visitors;
 mod world;
