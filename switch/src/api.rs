@@ -25,8 +25,8 @@ mod views;
 
 pub use admin::{AdminAccess, admin};
 pub use device::{Shown, confirmation_text, thumbprint};
-pub use extract::Json;
 pub use doors::{Codes, Doors, MetricsText, Ports, Readiness, ReadinessCheck, Settings};
+pub use extract::Json;
 pub use openapi::{admin_document, phones_document, terminals_document};
 pub use overview::{ActorCounts, JournalAt, Latency, Overlook, Overview, OwedItem, OwedSum, Rates, Recent};
 pub use phones::phones;

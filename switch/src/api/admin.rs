@@ -87,15 +87,19 @@ impl FromRequest for Operator {
 fn operator(request: &HttpRequest) -> Result<Operator, Problem> {
     match &doors_of(request)?.settings.admin {
         AdminAccess::Loopback if is_here(request) => Ok(Operator),
-        AdminAccess::Loopback => {
-            Err(Problem::new(Kind::Forbidden, "only from this machine: configure a token to look from elsewhere"))
-        }
+        AdminAccess::Loopback => Err(Problem::new(
+            Kind::Forbidden,
+            "only from this machine: configure a token to look from elsewhere",
+        )),
         AdminAccess::Token(expected) => {
             let token = authorization(request.headers(), "bearer").unwrap_or_default();
             if bool::from(expected.ct_eq(&sha256(token.as_bytes()))) {
                 return Ok(Operator);
             }
-            Err(Problem::unauthenticated("Bearer realm=\"turnout admin\"", "send the configured token as Bearer"))
+            Err(Problem::unauthenticated(
+                "Bearer realm=\"turnout admin\"",
+                "send the configured token as Bearer",
+            ))
         }
     }
 }
@@ -107,7 +111,8 @@ fn is_here(request: &HttpRequest) -> bool {
     let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     let name = name.map_or(host, |(name, _)| name);
     let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    from_here && (name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback()))
+    from_here
+        && (name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback()))
 }
 
 /// Whether the process lives.
@@ -188,7 +193,8 @@ pub async fn search(
         return Err(Problem::field("limit", "a limit is 1 to 500"));
     }
     let id = |field, error: actors::domain::identity::IdError| Problem::field(field, error.to_string());
-    let terminal = search.terminal.as_deref().map(TerminalId::new).transpose().map_err(|e| id("terminal", e))?;
+    let terminal =
+        search.terminal.as_deref().map(TerminalId::new).transpose().map_err(|e| id("terminal", e))?;
     let payer = search.payer.as_deref().map(PayerId::new).transpose().map_err(|e| id("payer", e))?;
     let status = search.status.as_deref().map(status).transpose()?;
     let rows = doors.ports.history.search(Wanted { terminal, payer, status, most }).await?;
@@ -215,9 +221,11 @@ pub async fn trace_payment(
     let life = doors.board().world().journal.life(Subject::Payment(id));
     let late = || Problem::new(Kind::Late, "the journal did not answer in time");
     let life = tokio::time::timeout(doors.settings.patience, life).await.map_err(|_| late())?;
-    let life = life.map_err(|_| Problem::new(Kind::Unavailable, "the journal cannot be read: see its own alarms"))?;
+    let life =
+        life.map_err(|_| Problem::new(Kind::Unavailable, "the journal cannot be read: see its own alarms"))?;
     let life: Vec<Stamped> = life.into_iter().filter_map(stamped).collect();
-    let trace = trace(id, &life).ok_or_else(|| Problem::new(Kind::NotFound, "there is no such payment here"))?;
+    let trace =
+        trace(id, &life).ok_or_else(|| Problem::new(Kind::NotFound, "there is no such payment here"))?;
     Ok(HttpResponse::Ok().json(trace))
 }
 

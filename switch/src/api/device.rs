@@ -67,7 +67,9 @@ impl DeviceKey {
     pub fn device(&self) -> Result<Device, Problem> {
         let coordinate = |name: &'static str, text: &str| {
             let bytes = BASE64URL.decode(text).ok().filter(|bytes| bytes.len() == 32);
-            bytes.ok_or_else(|| Problem::field(name, "a coordinate has 32 bytes, as 43 characters of base64url"))
+            bytes.ok_or_else(|| {
+                Problem::field(name, "a coordinate has 32 bytes, as 43 characters of base64url")
+            })
         };
         let (x, y) = (coordinate("device_key.x", &self.x)?, coordinate("device_key.y", &self.y)?);
         let mut point = [4; 65];
@@ -87,13 +89,19 @@ impl Device {
 
     /// Checks the signature (base64url of r‖s) under what was shown; its digest is what is kept of it.
     pub fn check(&self, shown: &Shown<'_>, signature: &str) -> Result<Digest32, Problem> {
-        let signature = BASE64URL.decode(signature).ok().filter(|bytes| bytes.len() == 64).ok_or_else(|| {
-            Problem::field("signature", "a signature has 64 bytes (r and s), as 86 characters of base64url")
-        })?;
+        let signature =
+            BASE64URL.decode(signature).ok().filter(|bytes| bytes.len() == 64).ok_or_else(|| {
+                Problem::field(
+                    "signature",
+                    "a signature has 64 bytes (r and s), as 86 characters of base64url",
+                )
+            })?;
         let text = confirmation_text(shown);
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &self.point)
             .verify(text.as_bytes(), &signature)
-            .map_err(|_| Problem::new(Kind::Forbidden, "the signature does not fit what is to be confirmed"))?;
+            .map_err(|_| {
+                Problem::new(Kind::Forbidden, "the signature does not fit what is to be confirmed")
+            })?;
         Ok(Digest32(sha256(&[text.as_bytes(), &signature].concat())))
     }
 }
@@ -118,13 +126,19 @@ mod tests {
     #[test]
     fn the_thumbprint_is_that_of_the_published_example() {
         // RFC 9449, section 6.1: the key of its figures and the `jkt` it shows for it.
-        let (x, y) = ("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA");
+        let (x, y) =
+            ("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA");
         assert_eq!(thumbprint(x, y), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
     }
 
     #[test]
     fn a_key_off_the_curve_is_refused() {
-        let off = DeviceKey { kty: KeyType::Ec, crv: Curve::P256, x: BASE64URL.encode([1; 32]), y: BASE64URL.encode([1; 32]) };
+        let off = DeviceKey {
+            kty: KeyType::Ec,
+            crv: Curve::P256,
+            x: BASE64URL.encode([1; 32]),
+            y: BASE64URL.encode([1; 32]),
+        };
         assert!(off.device().is_err());
     }
 }

@@ -133,9 +133,7 @@ struct Tally {
 
 impl Tally {
     fn of(door: &'static str, route: &'static str) -> Self {
-        let answers = |class: &'static str| {
-            counter!("turnout_http_requests_total", "door" => door, "route" => route, "class" => class)
-        };
+        let answers = |class: &'static str| counter!("turnout_http_requests_total", "door" => door, "route" => route, "class" => class);
         Self {
             answers: ["2xx", "3xx", "4xx", "5xx"].map(answers),
             seconds: histogram!("turnout_http_request_seconds", "door" => door, "route" => route),

@@ -14,8 +14,8 @@ use actors::domain::money::{Money, MoneyError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::future::{LocalBoxFuture, Ready, ready};
-use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use std::time::Duration;
 
 const BASIC: &str = "Basic realm=\"turnout terminals\", charset=\"UTF-8\"";
@@ -48,9 +48,8 @@ impl FromRequest for Terminal {
 fn terminal(request: &HttpRequest) -> Result<Terminal, Problem> {
     let doors = doors_of(request)?;
     let who = |detail: &'static str| Problem::unauthenticated(BASIC, detail);
-    let said = authorization(request.headers(), "basic").ok_or_else(|| {
-        who("a terminal says who it is with HTTP Basic: its id and its key")
-    })?;
+    let said = authorization(request.headers(), "basic")
+        .ok_or_else(|| who("a terminal says who it is with HTTP Basic: its id and its key"))?;
     let decoded = BASE64.decode(said).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let wrong = || who("the terminal's id or its key is wrong");
     let (id, key) = decoded.as_deref().and_then(|pair| pair.split_once(':')).ok_or_else(wrong)?;
@@ -59,7 +58,10 @@ fn terminal(request: &HttpRequest) -> Result<Terminal, Problem> {
         return Err(wrong());
     }
     let merchant = doors.roster().merchant_of(id).ok_or_else(|| {
-        Problem::new(Kind::Forbidden, "this terminal belongs to no merchant: the operator has to assign it to one")
+        Problem::new(
+            Kind::Forbidden,
+            "this terminal belongs to no merchant: the operator has to assign it to one",
+        )
     })?;
     Ok(Terminal { id, merchant })
 }
@@ -156,9 +158,15 @@ impl FromRequest for IdempotencyKey {
             (None, _) => Some(""),
         };
         ready(match key {
-            Some("") => Err(Problem::field("Idempotency-Key", "this header is required: a key of your own for what you ask")),
+            Some("") => Err(Problem::field(
+                "Idempotency-Key",
+                "this header is required: a key of your own for what you ask",
+            )),
             Some(key) => Ok(Self(key.to_owned())),
-            None => Err(Problem::field("Idempotency-Key", "this header carries one key of printable ASCII characters")),
+            None => Err(Problem::field(
+                "Idempotency-Key",
+                "this header carries one key of printable ASCII characters",
+            )),
         })
     }
 }

@@ -75,11 +75,20 @@ pub fn phones_document() -> utoipa::openapi::OpenApi {
     #[openapi(
         info(title = "Turnout for phones", description = "Log in, stand at a terminal, confirm, pay."),
         paths(
-            phones::send_code, phones::log_in, phones::bind, phones::look_at_binding, phones::leave,
-            phones::list_payments, phones::list_history, phones::look_at_own_payment, phones::follow_events,
-            phones::confirm_payment, phones::decline_payment, phones::present_credential,
+            phones::send_code,
+            phones::log_in,
+            phones::bind,
+            phones::look_at_binding,
+            phones::leave,
+            phones::list_payments,
+            phones::list_history,
+            phones::look_at_own_payment,
+            phones::follow_events,
+            phones::confirm_payment,
+            phones::decline_payment,
+            phones::present_credential,
         ),
-        components(schemas(ProblemBody)),
+        components(schemas(ProblemBody))
     )]
     struct Phones;
     finished(Phones::openapi(), "phone", HttpAuthScheme::Bearer, "The token of `/v1/login`")
@@ -89,13 +98,21 @@ pub fn phones_document() -> utoipa::openapi::OpenApi {
 pub fn terminals_document() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
     #[openapi(
-        info(title = "Turnout for terminals and partners", description = "Ask for money, take it back, give it back."),
-        paths(
-            terminals::place_payment, terminals::look_at_payment, terminals::reverse_payment,
-            terminals::reverse_by_key, terminals::refund_payment, terminals::look_at_terminal,
-            terminals::clear_terminal, callbacks::take_callback,
+        info(
+            title = "Turnout for terminals and partners",
+            description = "Ask for money, take it back, give it back."
         ),
-        components(schemas(ProblemBody)),
+        paths(
+            terminals::place_payment,
+            terminals::look_at_payment,
+            terminals::reverse_payment,
+            terminals::reverse_by_key,
+            terminals::refund_payment,
+            terminals::look_at_terminal,
+            terminals::clear_terminal,
+            callbacks::take_callback,
+        ),
+        components(schemas(ProblemBody))
     )]
     struct Terminals;
     finished(Terminals::openapi(), "terminal", HttpAuthScheme::Basic, "The terminal's id and its key")
@@ -107,10 +124,16 @@ pub fn admin_document() -> utoipa::openapi::OpenApi {
     #[openapi(
         info(title = "Turnout for operators", description = "What the switch is doing."),
         paths(
-            admin::live, admin::is_ready, admin::metrics, admin::overview, admin::follow_overview,
-            admin::search, admin::trace_payment, admin::outbox,
+            admin::live,
+            admin::is_ready,
+            admin::metrics,
+            admin::overview,
+            admin::follow_overview,
+            admin::search,
+            admin::trace_payment,
+            admin::outbox,
         ),
-        components(schemas(ProblemBody)),
+        components(schemas(ProblemBody))
     )]
     struct Admin;
     finished(Admin::openapi(), "operator", HttpAuthScheme::Bearer, "The configured token, if one is")
@@ -128,11 +151,14 @@ pub fn serve(table: &mut Table<'_>, document: utoipa::openapi::OpenApi) {
         let page = docs_file(&file, &config);
         async move { page }
     });
-    let entrance = web::to(|| async { HttpResponse::MovedPermanently().insert_header((header::LOCATION, "/docs/")).finish() });
-    table
-        .serve("/openapi.json", "openapi", [get(document)])
-        .serve("/docs", "docs", [get(entrance)])
-        .serve("/docs/{file:.*}", "docs_files", [get(docs)]);
+    let entrance = web::to(|| async {
+        HttpResponse::MovedPermanently().insert_header((header::LOCATION, "/docs/")).finish()
+    });
+    table.serve("/openapi.json", "openapi", [get(document)]).serve("/docs", "docs", [get(entrance)]).serve(
+        "/docs/{file:.*}",
+        "docs_files",
+        [get(docs)],
+    );
 }
 
 fn docs_file(file: &str, config: &Arc<Config<'static>>) -> Result<HttpResponse, Problem> {
@@ -183,7 +209,8 @@ fn add_problems(path: &str, operation: &mut Operation) {
     ] {
         if applies && !operation.responses.responses.contains_key(status) {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-            let response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build();
+            let response =
+                ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build();
             operation.responses.responses.insert(status.to_owned(), response.into());
         }
     }

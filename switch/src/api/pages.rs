@@ -20,9 +20,11 @@ pub fn serve(table: &mut Table<'_>, index: &'static str) {
     let asset = |request: HttpRequest| async move {
         file(&request, request.match_info().get("file").unwrap_or_default())
     };
-    table
-        .serve("/", "page", [get(web::to(page)), head(web::to(page))])
-        .serve("/assets/{file}", "assets", [get(web::to(asset)), head(web::to(asset))]);
+    table.serve("/", "page", [get(web::to(page)), head(web::to(page))]).serve(
+        "/assets/{file}",
+        "assets",
+        [get(web::to(asset)), head(web::to(asset))],
+    );
 }
 
 fn file(request: &HttpRequest, name: &str) -> Result<HttpResponse, Problem> {
@@ -38,8 +40,15 @@ fn file(request: &HttpRequest, name: &str) -> Result<HttpResponse, Problem> {
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         .insert_header((HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
-        .insert_header((header::PERMISSIONS_POLICY, "camera=(self), geolocation=(), microphone=(), payment=()"));
-    Ok(if is_known { response.finish() } else { response.content_type(media_type).body(file.data.into_owned()) })
+        .insert_header((
+            header::PERMISSIONS_POLICY,
+            "camera=(self), geolocation=(), microphone=(), payment=()",
+        ));
+    Ok(if is_known {
+        response.finish()
+    } else {
+        response.content_type(media_type).body(file.data.into_owned())
+    })
 }
 
 /// What a page may do: use what is served here, and speak to the platforms that the operator named.

@@ -216,7 +216,8 @@ impl ResponseError for Problem {
             // What is left of the body is not worth reading.
             response.force_close();
         }
-        let mut response = response.content_type(MEDIA_TYPE).body(serde_json::to_vec(&body).unwrap_or_default());
+        let mut response =
+            response.content_type(MEDIA_TYPE).body(serde_json::to_vec(&body).unwrap_or_default());
         doorman::guard_headers(response.headers_mut());
         response
     }
@@ -263,7 +264,9 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Fault(fault) => fault.into(),
             Refused::Misfit(misfit) => misfit.into(),
-            Refused::NoSuchPayment | Refused::NoSuchTerminal => Self::new(Kind::NotFound, refused.to_string()),
+            Refused::NoSuchPayment | Refused::NoSuchTerminal => {
+                Self::new(Kind::NotFound, refused.to_string())
+            }
             Refused::Taken(_) => Self::new(Kind::Conflict, refused.to_string()),
         }
     }

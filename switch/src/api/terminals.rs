@@ -7,8 +7,8 @@ mod place;
 
 use super::doorman::{Table, delete, get, post};
 use super::doors::Doors;
-use super::{callbacks, openapi};
 use super::pages;
+use super::{callbacks, openapi};
 use actix_web::web;
 pub use payments::*;
 pub use place::*;

@@ -81,18 +81,23 @@ fn told(fact: &Fact) -> Told {
     let (lane, step, detail): (&str, &str, Option<String>) = match fact {
         Fact::Opened(deal) => {
             let (order, admission) = (&deal.order, &deal.admission);
-            let detail = format!("{} for {}, by {}", order.money, admission.merchant_name, admission.platform);
+            let detail =
+                format!("{} for {}, by {}", order.money, admission.merchant_name, admission.platform);
             ("terminal", "asked for money", Some(detail))
         }
         Fact::TurnedAway(order, refusal) => {
             ("switch", "turned away", Some(format!("{}: {}", order.money, refusal.sentence())))
         }
-        Fact::PhoneCame(claim) => {
-            ("phone", "stands at the terminal", Some(format!("payer {}, round {}", masked(&claim.payer), claim.epoch)))
-        }
+        Fact::PhoneCame(claim) => (
+            "phone",
+            "stands at the terminal",
+            Some(format!("payer {}, round {}", masked(&claim.payer), claim.epoch)),
+        ),
         Fact::PhoneLeft => ("phone", "left the terminal", None),
         Fact::Consented(_) => ("phone", "confirmed the amount", None),
-        Fact::Permitted(attempt, _) => ("platform", "gave its permit", Some(format!("attempt {}", attempt.number()))),
+        Fact::Permitted(attempt, _) => {
+            ("platform", "gave its permit", Some(format!("attempt {}", attempt.number())))
+        }
         Fact::Presented(attempt, _) => {
             ("phone", "paid through the interface", Some(format!("attempt {}, sealed", attempt.number())))
         }
@@ -100,12 +105,20 @@ fn told(fact: &Fact) -> Told {
             ("platform", "refused the attempt", Some(format!("attempt {}: {failure:?}", attempt.number())))
         }
         Fact::Doubted(attempt) => ("switch", "is in doubt", Some(format!("attempt {}", attempt.number()))),
-        Fact::Inquired(attempt) => ("switch", "asked the platform", Some(format!("attempt {}", attempt.number()))),
+        Fact::Inquired(attempt) => {
+            ("switch", "asked the platform", Some(format!("attempt {}", attempt.number())))
+        }
         Fact::StillPermitted(_) => ("platform", "has not seen the attempt", None),
-        Fact::Settled(receipt) => ("platform", "took the money", Some(format!("{}, reference {}", receipt.money, receipt.reference))),
+        Fact::Settled(receipt) => (
+            "platform",
+            "took the money",
+            Some(format!("{}, reference {}", receipt.money, receipt.reference)),
+        ),
         Fact::Declined(refusal) => ("switch", "declined", Some(refusal.sentence().to_owned())),
         Fact::ReversalOwed(refusal) => ("switch", "owes a reversal", Some(refusal.sentence().to_owned())),
-        Fact::UndoingBy(Undoing::GivingBack) => ("platform", "is past reversing: the money is given back", None),
+        Fact::UndoingBy(Undoing::GivingBack) => {
+            ("platform", "is past reversing: the money is given back", None)
+        }
         Fact::UndoingBy(_) => ("platform", "refuses to undo it: people have to look", None),
         Fact::Reversed(Effect::Undone) => ("platform", "undid it", None),
         Fact::Reversed(Effect::NothingToUndo) => ("platform", "has nothing to undo, and a tombstone", None),

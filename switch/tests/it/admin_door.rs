@@ -1,9 +1,10 @@
 //! The operator's door: for this machine alone, or for whoever has the token.
 use crate::visitors::{Door, Handset, Heard, Till, admin_door};
-use crate::world::{House, house, house_with, settings};
+use crate::world::{House, house, house_of, house_with, settings};
 use actix_web::test::TestRequest;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use switch::api::{AdminAccess, Settings};
 
 const HERE: &str = "127.0.0.1:5000";
@@ -28,11 +29,17 @@ async fn a_payments_life_is_told_step_by_step() {
     let id = one_paid(&house).await;
     let door = admin_door(&house).await;
     let trace = ask(&door, HERE, "localhost:9090", &format!("/v1/payments/{id}/trace")).await.expect(200);
-    let lanes: Vec<&str> = trace["steps"].as_array().unwrap().iter().map(|step| step["lane"].as_str().unwrap()).collect();
+    let lanes: Vec<&str> =
+        trace["steps"].as_array().unwrap().iter().map(|step| step["lane"].as_str().unwrap()).collect();
     assert_eq!(lanes, ["terminal", "phone", "phone", "platform", "phone", "platform"]);
-    assert_eq!((&trace["id"], &trace["status"], &trace["steps"][0]["gap_ms"]), (&json!(id), &json!("approved"), &json!(0.0)));
+    assert_eq!(
+        (&trace["id"], &trace["status"], &trace["steps"][0]["gap_ms"]),
+        (&json!(id), &json!("approved"), &json!(0.0))
+    );
     assert!(!trace.to_string().contains("15550000001"));
-    ask(&door, HERE, "localhost", "/v1/payments/pay_00000000000000000000000001/trace").await.expect_problem(404, None);
+    ask(&door, HERE, "localhost", "/v1/payments/pay_00000000000000000000000001/trace")
+        .await
+        .expect_problem(404, None);
 }
 
 #[actix_web::test]
@@ -53,7 +60,9 @@ async fn payments_are_found_by_what_is_known_of_them() {
     }
     let rows = ask(&door, HERE, "[::1]:9090", "/v1/payments").await.expect(200);
     assert_eq!((&rows["payments"][0]["id"], &rows["payments"][0]["payer"]), (&json!(id), &json!("…001")));
-    for (query, field) in [("?status=paid", "status"), ("?terminal=no+such", "terminal"), ("?limit=0", "limit")] {
+    for (query, field) in
+        [("?status=paid", "status"), ("?terminal=no+such", "terminal"), ("?limit=0", "limit")]
+    {
         let refused = ask(&door, HERE, "127.0.0.1", &format!("/v1/payments{query}")).await;
         refused.expect_problem(400, Some(field));
     }
@@ -95,4 +104,16 @@ async fn with_a_token_the_token_counts_wherever_one_is() {
     with("open sesame").await.expect(200);
     with("sesame").await.expect_problem(401, None);
     ask(&door, HERE, "localhost", "/v1/overview").await.expect_problem(401, None);
+}
+
+#[actix_web::test]
+async fn a_bug_in_a_door_is_a_problem_and_tells_nothing_of_itself() {
+    tokio::time::pause();
+    let house = house_of(settings(), Arc::new(|| panic!("secret of the house")));
+    let door = admin_door(&house).await;
+    for _ in 0..2 {
+        let broken = ask(&door, HERE, "localhost", "/metrics").await.expect_problem(500, None);
+        assert!(!broken.to_string().contains("secret"));
+    }
+    ask(&door, HERE, "localhost", "/livez").await.expect(200);
 }

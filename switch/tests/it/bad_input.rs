@@ -1,10 +1,14 @@
 //! What bad input gets: a clear problem that names the field and what is allowed, and nothing changed.
 use crate::visitors::{Handset, Till, phones_door, terminals_door};
 use crate::world::{house, house_with, settings};
+use actix_web::FromRequest;
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actors::gate::Class;
+use futures_util::Stream;
 use serde_json::{Value, json};
+use std::pin::Pin;
 use std::time::Duration;
 use switch::api::Settings;
 
@@ -73,10 +77,20 @@ async fn what_is_not_json_is_refused_by_what_it_is() {
     let till = Till::new(&house, "T1", "key-1").await;
     let send = |media_type: &'static str, body: Vec<u8>| {
         let request = till.request(TestRequest::post(), "/v1/payments").set_payload(body);
-        (till.door)(request.insert_header(("content-type", media_type)).insert_header(("idempotency-key", "k")))
+        (till.door)(
+            request.insert_header(("content-type", media_type)).insert_header(("idempotency-key", "k")),
+        )
     };
     let good = with("reference", json!("a")).to_string().into_bytes();
-    for broken in [&b""[..], b"{", b"[]", b"[\"1.00\",\"EUR\"]", b"null", b"{\"amount\":\"1.00\",\"currency\":\"EUR\"} x", b"\xff\xfe"] {
+    for broken in [
+        &b""[..],
+        b"{",
+        b"[]",
+        b"[\"1.00\",\"EUR\"]",
+        b"null",
+        b"{\"amount\":\"1.00\",\"currency\":\"EUR\"} x",
+        b"\xff\xfe",
+    ] {
         send("application/json", broken.to_vec()).await.expect_problem(400, None);
     }
     let deep = [b"[".repeat(10_000), b"]".repeat(10_000)].concat();
@@ -101,7 +115,9 @@ async fn a_key_is_required_and_has_a_form() {
     let twice = till.request(TestRequest::post(), "/v1/payments").set_json(&body);
     let twice = twice.append_header(("idempotency-key", "a")).append_header(("idempotency-key", "b"));
     (till.door)(twice).await.expect_problem(400, Some("Idempotency-Key"));
-    till.post("/v1/reversals", &json!({"idempotency_key": "two words"})).await.expect_problem(400, Some("idempotency_key"));
+    till.post("/v1/reversals", &json!({"idempotency_key": "two words"}))
+        .await
+        .expect_problem(400, Some("idempotency_key"));
 }
 
 #[actix_web::test]
@@ -109,7 +125,14 @@ async fn an_address_or_a_method_that_is_not_served_says_so() {
     tokio::time::pause();
     let house = house();
     let till = Till::new(&house, "T1", "key-1").await;
-    for nowhere in ["/v2/payments", "/v1", "/v1/payments/", "/assets/..%2f..%2fCargo.toml", "/assets/none.js", "/docs/none.js"] {
+    for nowhere in [
+        "/v2/payments",
+        "/v1",
+        "/v1/payments/",
+        "/assets/..%2f..%2fCargo.toml",
+        "/assets/none.js",
+        "/docs/none.js",
+    ] {
         till.get(nowhere).await.expect_problem(404, None);
     }
     till.get("/v1/payments/pay_1").await.expect_problem(404, None);
@@ -137,18 +160,21 @@ async fn every_answer_is_guarded_in_browsers_and_caches() {
     for answer in answers {
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-        assert_eq!(answer.header("content-security-policy"), Some("default-src 'none'; frame-ancestors 'none'"));
+        assert_eq!(
+            answer.header("content-security-policy"),
+            Some("default-src 'none'; frame-ancestors 'none'")
+        );
     }
 }
 
 #[actix_web::test]
 async fn a_body_that_dribbles_in_is_cut_off() {
-    use actix_web::FromRequest;
     tokio::time::pause();
     let house = house();
     // The test client sends bodies whole, so the reader is asked itself, with a body that never ends.
-    let drip = futures_util::stream::pending::<Result<bytes::Bytes, actix_web::error::PayloadError>>();
-    let mut payload = actix_web::dev::Payload::from(Box::pin(drip) as std::pin::Pin<Box<dyn futures_util::Stream<Item = _>>>);
+    let drip = futures_util::stream::pending::<Result<bytes::Bytes, PayloadError>>();
+    let drip: Pin<Box<dyn Stream<Item = Result<bytes::Bytes, PayloadError>>>> = Box::pin(drip);
+    let mut payload = actix_web::dev::Payload::from(drip);
     let request = TestRequest::post()
         .insert_header(("content-type", "application/json"))
         .app_data(actix_web::web::Data::from(std::sync::Arc::clone(&house.doors)))

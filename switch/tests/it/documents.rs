@@ -25,7 +25,9 @@ async fn each_listener_serves_its_own_document_and_the_page_to_browse_it() {
 
 #[test]
 fn every_operation_says_what_it_answers_when_the_switch_cannot() {
-    for document in [switch::api::phones_document(), switch::api::terminals_document(), switch::api::admin_document()] {
+    for document in
+        [switch::api::phones_document(), switch::api::terminals_document(), switch::api::admin_document()]
+    {
         let document: Value = serde_json::from_str(&document.to_json().unwrap()).unwrap();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
@@ -42,7 +44,8 @@ fn every_operation_says_what_it_answers_when_the_switch_cannot() {
 async fn what_is_documented_is_served() {
     let house = house();
     let till = Till::new(&house, "T1", "key-1").await;
-    let document: Value = serde_json::from_str(&switch::api::terminals_document().to_json().unwrap()).unwrap();
+    let document: Value =
+        serde_json::from_str(&switch::api::terminals_document().to_json().unwrap()).unwrap();
     for path in document["paths"].as_object().unwrap().keys() {
         let request = till.request(TestRequest::patch(), &path.replace(['{', '}'], "x"));
         assert_eq!((till.door)(request).await.status, 405, "{path}");

@@ -13,13 +13,26 @@ use switch::api::Settings;
 #[ignore = "needs Python's schemathesis and openapi-spec-validator: see switch/tests/judges/schemathesis.py"]
 async fn the_judges_find_no_server_error_and_no_undocumented_status() {
     let house = house_with(Settings { wait_max: Duration::from_secs(1), ..settings() });
-    let (phones, terminals, admin) = (Arc::clone(&house.doors), Arc::clone(&house.doors), Arc::clone(&house.doors));
+    let (phones, terminals, admin) =
+        (Arc::clone(&house.doors), Arc::clone(&house.doors), Arc::clone(&house.doors));
     let ports = [18_080, 18_081, 19_090];
     let serve = |port: u16| ("127.0.0.1", port);
     let servers = [
-        HttpServer::new(move || App::new().configure(switch::api::phones(&phones))).workers(1).bind(serve(ports[0])).unwrap().run(),
-        HttpServer::new(move || App::new().configure(switch::api::terminals(&terminals))).workers(1).bind(serve(ports[1])).unwrap().run(),
-        HttpServer::new(move || App::new().configure(switch::api::admin(&admin))).workers(1).bind(serve(ports[2])).unwrap().run(),
+        HttpServer::new(move || App::new().configure(switch::api::phones(&phones)))
+            .workers(1)
+            .bind(serve(ports[0]))
+            .unwrap()
+            .run(),
+        HttpServer::new(move || App::new().configure(switch::api::terminals(&terminals)))
+            .workers(1)
+            .bind(serve(ports[1]))
+            .unwrap()
+            .run(),
+        HttpServer::new(move || App::new().configure(switch::api::admin(&admin)))
+            .workers(1)
+            .bind(serve(ports[2]))
+            .unwrap()
+            .run(),
     ];
     let handles: Vec<_> = servers.iter().map(actix_web::dev::Server::handle).collect();
     for server in servers {

@@ -9,7 +9,8 @@ async fn every_embedded_file_is_served_and_known_again() {
     let house = house();
     let door = phones_door(&house).await;
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pages/assets");
-    let names = std::fs::read_dir(assets).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names =
+        std::fs::read_dir(assets).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     for name in names.filter(|name| !name.starts_with('.')) {
         let uri = format!("/assets/{name}");
         let served = door(TestRequest::get().uri(&uri)).await;

@@ -37,13 +37,17 @@ async fn a_wrong_code_is_refused_and_a_right_one_is_good_once() {
     let door = phones_door(&house).await;
     let code = ask_for_code(&door, PAYER).await;
     let log_in = |code: &str| {
-        let body = json!({"subscriber": format!("+{PAYER}"), "code": code, "device_key": jwk(&device_key("a"))});
+        let body =
+            json!({"subscriber": format!("+{PAYER}"), "code": code, "device_key": jwk(&device_key("a"))});
         door(TestRequest::post().uri("/v1/login").set_json(&body))
     };
     let wrong = if code == "000000" { "000001" } else { "000000" };
     log_in(wrong).await.expect_problem(403, None);
     let in_ = log_in(&code).await.expect(200);
-    assert_eq!((&in_["token_type"], &in_["expires_in"], &in_["payer"]), (&json!("Bearer"), &json!(600), &json!(PAYER)));
+    assert_eq!(
+        (&in_["token_type"], &in_["expires_in"], &in_["payer"]),
+        (&json!("Bearer"), &json!(600), &json!(PAYER))
+    );
     log_in(&code).await.expect_problem(403, None);
 }
 
@@ -68,7 +72,8 @@ async fn a_token_is_good_until_it_expires_and_only_as_it_was_made() {
 async fn one_phone_stands_at_a_terminal_and_the_other_is_told_to_wait() {
     tokio::time::pause();
     let house = house();
-    let (first, second) = (Handset::log_in(&house, PAYER).await, Handset::log_in(&house, "15550000002").await);
+    let (first, second) =
+        (Handset::log_in(&house, PAYER).await, Handset::log_in(&house, "15550000002").await);
     first.get("/v1/binding").await.expect_problem(404, None);
     let bound = first.stand_at("T1").await.expect(200);
     assert_eq!(first.get("/v1/binding").await.expect(200), bound);
@@ -156,13 +161,17 @@ async fn a_look_is_held_back_until_something_changes_but_not_for_ever() {
     let house = house();
     let (_, phone, card) = shown(&house).await;
     let patient = || {
-        let request = phone.request(TestRequest::get(), &path(&card, "")).insert_header(("prefer", "wait=20"));
+        let request =
+            phone.request(TestRequest::get(), &path(&card, "")).insert_header(("prefer", "wait=20"));
         (phone.door)(request)
     };
     let (address, body) = (path(&card, "/decline"), json!({"epoch": card["epoch"]}));
     let decline = phone.post(&address, &body);
     let (looked, declined) = futures_util::future::join(patient(), decline).await;
-    assert_eq!((looked.expect(200)["status"].as_str(), declined.expect(200)["status"].as_str()), (Some("declined"), Some("declined")));
+    assert_eq!(
+        (looked.expect(200)["status"].as_str(), declined.expect(200)["status"].as_str()),
+        (Some("declined"), Some("declined"))
+    );
     assert_eq!(patient().await.expect(200)["status"], "declined");
 }
 

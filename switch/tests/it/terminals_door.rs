@@ -53,9 +53,15 @@ async fn an_order_that_the_merchant_refuses_is_decided_at_once() {
     let house = house();
     let till = Till::new(&house, "T1", "key-1").await;
     let refused = till.charge("sale-1", &json!({"amount": "500.01", "currency": "EUR"}), 0).await.expect(201);
-    assert_eq!((&refused["status"], &refused["refusal"]["code"]), (&json!("declined"), &json!("above_limit")));
+    assert_eq!(
+        (&refused["status"], &refused["refusal"]["code"]),
+        (&json!("declined"), &json!("above_limit"))
+    );
     let no_route = till.charge("sale-2", &json!({"amount": "5.00", "currency": "USD"}), 0).await.expect(201);
-    assert_eq!((&no_route["response_code"], &no_route["refusal"]["code"]), (&json!("92"), &json!("no_route")));
+    assert_eq!(
+        (&no_route["response_code"], &no_route["refusal"]["code"]),
+        (&json!("92"), &json!("no_route"))
+    );
 }
 
 #[actix_web::test]
@@ -75,7 +81,8 @@ async fn a_wait_that_runs_out_tells_how_the_payment_stands() {
     let till = Till::new(&house, "T1", "key-1").await;
     let payment = till.charge("sale-1", &sale(), 3).await.expect(202);
     assert_eq!(payment["status"], "awaiting_phone");
-    let request = till.request(TestRequest::get(), &path(&payment)).insert_header(("prefer", "respond-async, wait=2"));
+    let request =
+        till.request(TestRequest::get(), &path(&payment)).insert_header(("prefer", "respond-async, wait=2"));
     let looked = (till.door)(request).await;
     assert_eq!(looked.expect(200)["status"], "awaiting_phone");
     assert_eq!(looked.header("preference-applied"), Some("wait=2"));
@@ -91,7 +98,10 @@ async fn a_paid_payment_is_reversed_once_however_often_it_is_asked() {
     assert!(["reversing", "reversed"].contains(&first["status"].as_str().unwrap()));
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     assert_eq!(till.post(&reversals, &json!({})).await.expect(200)["status"], "reversed");
-    assert_eq!(till.post("/v1/reversals", &json!({"idempotency_key": "sale-1"})).await.expect(200)["id"], payment["id"]);
+    assert_eq!(
+        till.post("/v1/reversals", &json!({"idempotency_key": "sale-1"})).await.expect(200)["id"],
+        payment["id"]
+    );
 }
 
 #[actix_web::test]
@@ -114,7 +124,10 @@ async fn refunds_are_named_by_the_terminal_and_bounded_by_what_was_paid() {
     let part = json!({"amount": "2.50", "currency": "EUR"});
     for _ in 0..2 {
         let refunded = till.refund(id, "r-1", &part).await.expect(202);
-        assert_eq!((&refunded["refunds"][0]["id"], refunded["refunds"].as_array().unwrap().len()), (&json!("r-1"), 1));
+        assert_eq!(
+            (&refunded["refunds"][0]["id"], refunded["refunds"].as_array().unwrap().len()),
+            (&json!("r-1"), 1)
+        );
     }
     till.refund(id, "r-1", &sale()).await.expect_problem(422, None);
     till.refund(id, "r-2", &sale()).await.expect_problem(422, None);
@@ -144,7 +157,8 @@ async fn a_terminal_neither_sees_nor_undoes_what_another_asked_for() {
 async fn a_terminal_sees_that_a_phone_stands_there_and_may_send_it_away() {
     tokio::time::pause();
     let house = house();
-    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, "15550000001").await);
+    let (till, phone) =
+        (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, "15550000001").await);
     let alone = till.get("/v1/terminal").await.expect(200);
     assert_eq!((&alone["merchant_name"], &alone["currency"]), (&json!("Corner Shop"), &json!("EUR")));
     assert_eq!(alone["binding"], json!({"bound": false, "epoch": 0}));

@@ -57,7 +57,7 @@ pub type Door = Rc<dyn Fn(TestRequest) -> futures_util::future::LocalBoxFuture<'
 pub trait Listener: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> {}
 impl<S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>> Listener for S {}
 
-async fn door_of(app: impl Listener + 'static) -> Door {
+fn door_of(app: impl Listener + 'static) -> Door {
     let app = Rc::new(app);
     Rc::new(move |request: TestRequest| {
         let app = Rc::clone(&app);
@@ -67,20 +67,21 @@ async fn door_of(app: impl Listener + 'static) -> Door {
 
 async fn read<B: MessageBody>(response: ServiceResponse<B>) -> Heard {
     let (status, headers) = (response.status(), response.headers().clone());
-    let bytes = body::to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("a body that breaks off"));
+    let bytes =
+        body::to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("a body that breaks off"));
     Heard { status, headers, bytes: bytes.to_vec() }
 }
 
 pub async fn phones_door(house: &House) -> Door {
-    door_of(actix_web::test::init_service(App::new().configure(switch::api::phones(&house.doors))).await).await
+    door_of(actix_web::test::init_service(App::new().configure(switch::api::phones(&house.doors))).await)
 }
 
 pub async fn terminals_door(house: &House) -> Door {
-    door_of(actix_web::test::init_service(App::new().configure(switch::api::terminals(&house.doors))).await).await
+    door_of(actix_web::test::init_service(App::new().configure(switch::api::terminals(&house.doors))).await)
 }
 
 pub async fn admin_door(house: &House) -> Door {
-    door_of(actix_web::test::init_service(App::new().configure(switch::api::admin(&house.doors))).await).await
+    door_of(actix_web::test::init_service(App::new().configure(switch::api::admin(&house.doors))).await)
 }
 
 /// A terminal with its key.
@@ -191,7 +192,8 @@ impl Handset {
     }
 
     pub async fn present(&self, url: &str, credential: &str) -> Heard {
-        let request = self.request(TestRequest::post(), url).insert_header(("content-type", "application/jose"));
+        let request =
+            self.request(TestRequest::post(), url).insert_header(("content-type", "application/jose"));
         (self.door)(request.set_payload(credential.to_owned())).await
     }
 }
@@ -211,6 +213,7 @@ pub fn device_key(name: &str) -> SigningKey {
 
 pub fn jwk(key: &SigningKey) -> Value {
     let point = key.verifying_key().to_encoded_point(false);
-    let [x, y] = [point.x().unwrap(), point.y().unwrap()].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate));
+    let [x, y] =
+        [point.x().unwrap(), point.y().unwrap()].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate));
     json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})
 }

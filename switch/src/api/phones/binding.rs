@@ -39,9 +39,13 @@ pub struct PlaceView {
         (status = 409, description = "Another phone stands there", body = ProblemBody, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "When that one's claim runs out, in seconds"))),
     ))]
-pub async fn bind(phone: Phone, doors: web::Data<Doors>, Json(stand): Json<Stand>) -> Result<HttpResponse, Problem> {
-    let terminal = TerminalId::new(&stand.terminal)
-        .map_err(|error| Problem::field("terminal", error.to_string()))?;
+pub async fn bind(
+    phone: Phone,
+    doors: web::Data<Doors>,
+    Json(stand): Json<Stand>,
+) -> Result<HttpResponse, Problem> {
+    let terminal =
+        TerminalId::new(&stand.terminal).map_err(|error| Problem::field("terminal", error.to_string()))?;
     match doors.board().bind(phone.0.payer, terminal, doors.soon()).await {
         Ok(granted) => Ok(HttpResponse::Ok().json(place(&doors, terminal, &granted))),
         Err(refused @ Refused::Taken(taken)) => {

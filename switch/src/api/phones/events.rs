@@ -17,7 +17,8 @@ pub async fn follow_events(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let place = doors.streams.place()?;
-    let seen = request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).and_then(sse::last_seen);
+    let seen =
+        request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).and_then(sse::last_seen);
     let listening = doors.board().listen(phone.0.payer, seen, doors.soon()).await?;
     Ok(sse::changes(&doors, listening, phone.0.until, place))
 }

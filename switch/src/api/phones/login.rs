@@ -58,7 +58,10 @@ pub struct LoggedIn {
 /// Sends a one-time code to a subscriber.
 #[utoipa::path(post, path = "/v1/login/codes", tag = "log in", operation_id = "sendCode", request_body = Subscriber,
     responses((status = 202, description = "On its way", body = CodeSent)))]
-pub async fn send_code(doors: web::Data<Doors>, Json(who): Json<Subscriber>) -> Result<HttpResponse, Problem> {
+pub async fn send_code(
+    doors: web::Data<Doors>,
+    Json(who): Json<Subscriber>,
+) -> Result<HttpResponse, Problem> {
     let code = doors.board().send_code(payer(&who.subscriber)?).await?;
     let sent = CodeSent {
         expires_in: doors.board().world().rules.code_lasts.as_secs(),
@@ -82,7 +85,10 @@ pub async fn log_in(doors: web::Data<Doors>, Json(said): Json<LogIn>) -> Result<
     match doors.board().check_code(payer, &said.code, doors.soon()).await? {
         CodeVerdict::Right => {}
         CodeVerdict::Wrong => {
-            return Err(Problem::new(Kind::Forbidden, "the code is wrong, used up or too old: ask for a new one"));
+            return Err(Problem::new(
+                Kind::Forbidden,
+                "the code is wrong, used up or too old: ask for a new one",
+            ));
         }
     }
     let minted = doors.ports.tokens.mint(doors.now(), payer, device.jkt());
@@ -98,8 +104,7 @@ pub async fn log_in(doors: web::Data<Doors>, Json(said): Json<LogIn>) -> Result<
 fn payer(subscriber: &str) -> Result<PayerId, Problem> {
     let digits = subscriber.strip_prefix('+').unwrap_or(subscriber);
     let is_number = (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    PayerId::new(digits)
-        .ok()
-        .filter(|_| is_number)
-        .ok_or_else(|| Problem::field("subscriber", "a subscriber's number has 3 to 15 digits, with + before them or not"))
+    PayerId::new(digits).ok().filter(|_| is_number).ok_or_else(|| {
+        Problem::field("subscriber", "a subscriber's number has 3 to 15 digits, with + before them or not")
+    })
 }

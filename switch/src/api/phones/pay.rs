@@ -142,14 +142,18 @@ pub async fn present_credential(
     expect_media_type(&request, "application/jose")?;
     let bytes = whole_body(&doors, &request, payload.into_inner(), SealedCredential::BYTES_MAX).await?;
     if !is_compact_jwe(&bytes) {
-        return Err(Problem::new(Kind::Malformed, "the body has to be a JWE in compact form: five parts of base64url"));
+        return Err(Problem::new(
+            Kind::Malformed,
+            "the body has to be a JWE in compact form: five parts of base64url",
+        ));
     }
     let digest = Digest32(sha256(&bytes));
     let credential = SealedCredential::new(bytes).ok_or_else(Problem::crashed)?;
     let wait = prefer.wait_or(doors.settings.relay_wait).max(doors.settings.patience);
     let presented = board.present(payer, id, attempt, digest, credential, doors.by(wait));
     // What the platform says later than the phone waits is taken in all the same.
-    let presented = tokio::time::timeout(wait, presented).await.unwrap_or(Err(Refused::Fault(Fault::Expired)));
+    let presented =
+        tokio::time::timeout(wait, presented).await.unwrap_or(Err(Refused::Fault(Fault::Expired)));
     let look = || board.payer_looks(payer, id, Until::Recorded, doors.soon());
     let report = or_as_it_stands(presented, look).await?;
     Ok(answer(prefer, &report))

@@ -102,13 +102,21 @@ pub async fn place_payment(
     Ok(response.json(TerminalPayment::of(&report.payment)))
 }
 
-fn order(terminal: Terminal, doors: &Doors, key: &IdempotencyKey, asked: NewPayment) -> Result<Order, Problem> {
+fn order(
+    terminal: Terminal,
+    doors: &Doors,
+    key: &IdempotencyKey,
+    asked: NewPayment,
+) -> Result<Order, Problem> {
     let key = payment_key("Idempotency-Key", &key.0)?;
     let money = payable(&asked.amount, &asked.currency)?;
     if asked.reference.as_ref().is_some_and(|text| {
         text.is_empty() || text.chars().count() > REFERENCE_MAX || text.chars().any(char::is_control)
     }) {
-        return Err(Problem::field("reference", "a reference has 1 to 64 characters, none of them a control character"));
+        return Err(Problem::field(
+            "reference",
+            "a reference has 1 to 64 characters, none of them a control character",
+        ));
     }
     let within = match asked.answer_within_seconds {
         None => doors.settings.answer_within,
@@ -202,7 +210,8 @@ pub async fn refund_payment(
     key: IdempotencyKey,
     Json(wanted): Json<NewRefund>,
 ) -> Result<HttpResponse, Problem> {
-    let refund = RefundId::new(&key.0).map_err(|error| Problem::field("Idempotency-Key", error.to_string()))?;
+    let refund =
+        RefundId::new(&key.0).map_err(|error| Problem::field("Idempotency-Key", error.to_string()))?;
     if refund.as_str() == GIVING_BACK {
         return Err(Problem::field("Idempotency-Key", "this name is the switch's own: choose another one"));
     }
