@@ -21,11 +21,10 @@ use actors::ports::platform::{CallbackMessage, HeaderLookup};
     ))]
 pub async fn take_callback(
     doors: web::Data<Doors>,
-    platform: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let platform = PlatformId::new(&platform)
+    let platform = PlatformId::new(request.match_info().get("platform").unwrap_or_default())
         .map_err(|_| Problem::new(Kind::NotFound, "there is no platform of this name"))?;
     let body = whole_body(&doors, &request, payload.into_inner(), doors.settings.body_max).await?;
     let headers = Headers(request.headers());

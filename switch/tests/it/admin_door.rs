@@ -1,9 +1,10 @@
 //! The operator's door: for this machine alone, or for whoever has the token.
 use crate::visitors::{Door, Handset, Heard, Till, admin_door};
-use crate::world::{House, house, house_with, settings};
+use crate::world::{House, house, house_of, house_with, settings};
 use actix_web::test::TestRequest;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use switch::api::{AdminAccess, Settings};
 
 const HERE: &str = "127.0.0.1:5000";
@@ -103,4 +104,16 @@ async fn with_a_token_the_token_counts_wherever_one_is() {
     with("open sesame").await.expect(200);
     with("sesame").await.expect_problem(401, None);
     ask(&door, HERE, "localhost", "/v1/overview").await.expect_problem(401, None);
+}
+
+#[actix_web::test]
+async fn a_bug_in_a_door_is_a_problem_and_tells_nothing_of_itself() {
+    tokio::time::pause();
+    let house = house_of(settings(), Arc::new(|| panic!("secret of the house")));
+    let door = admin_door(&house).await;
+    for _ in 0..2 {
+        let broken = ask(&door, HERE, "localhost", "/metrics").await.expect_problem(500, None);
+        assert!(!broken.to_string().contains("secret"));
+    }
+    ask(&door, HERE, "localhost", "/livez").await.expect(200);
 }

@@ -1,10 +1,14 @@
 //! What bad input gets: a clear problem that names the field and what is allowed, and nothing changed.
 use crate::visitors::{Handset, Till, phones_door, terminals_door};
 use crate::world::{house, house_with, settings};
+use actix_web::FromRequest;
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actors::gate::Class;
+use futures_util::Stream;
 use serde_json::{Value, json};
+use std::pin::Pin;
 use std::time::Duration;
 use switch::api::Settings;
 
@@ -165,14 +169,12 @@ async fn every_answer_is_guarded_in_browsers_and_caches() {
 
 #[actix_web::test]
 async fn a_body_that_dribbles_in_is_cut_off() {
-    use actix_web::FromRequest;
     tokio::time::pause();
     let house = house();
     // The test client sends bodies whole, so the reader is asked itself, with a body that never ends.
-    let drip = futures_util::stream::pending::<Result<bytes::Bytes, actix_web::error::PayloadError>>();
-    let mut payload = actix_web::dev::Payload::from(
-        Box::pin(drip) as std::pin::Pin<Box<dyn futures_util::Stream<Item = _>>>
-    );
+    let drip = futures_util::stream::pending::<Result<bytes::Bytes, PayloadError>>();
+    let drip: Pin<Box<dyn Stream<Item = Result<bytes::Bytes, PayloadError>>>> = Box::pin(drip);
+    let mut payload = actix_web::dev::Payload::from(drip);
     let request = TestRequest::post()
         .insert_header(("content-type", "application/json"))
         .app_data(actix_web::web::Data::from(std::sync::Arc::clone(&house.doors)))

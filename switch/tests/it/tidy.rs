@@ -12,7 +12,8 @@ const REQUIREMENTS: [&str; 10] =
 
 #[test]
 fn every_file_opens_with_why_it_exists() {
-    let bare: Vec<PathBuf> = sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
+    let bare: Vec<PathBuf> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
     assert!(bare.is_empty(), "these files do not say why they exist: {bare:?}");
 }
 
@@ -44,7 +45,9 @@ fn no_file_is_named_for_nothing() {
     let empty: Vec<PathBuf> = sources()
         .into_iter()
         .map(|(path, _)| path)
-        .filter(|path| path.file_stem().is_some_and(|stem| NAMES_THAT_SAY_NOTHING.iter().any(|name| stem == *name)))
+        .filter(|path| {
+            path.file_stem().is_some_and(|stem| NAMES_THAT_SAY_NOTHING.iter().any(|name| stem == *name))
+        })
         .collect();
     assert!(empty.is_empty(), "a name that says nothing hides a missing noun: {empty:?}");
 }

@@ -57,7 +57,7 @@ pub type Door = Rc<dyn Fn(TestRequest) -> futures_util::future::LocalBoxFuture<'
 pub trait Listener: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> {}
 impl<S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>> Listener for S {}
 
-async fn door_of(app: impl Listener + 'static) -> Door {
+fn door_of(app: impl Listener + 'static) -> Door {
     let app = Rc::new(app);
     Rc::new(move |request: TestRequest| {
         let app = Rc::clone(&app);
@@ -74,16 +74,14 @@ async fn read<B: MessageBody>(response: ServiceResponse<B>) -> Heard {
 
 pub async fn phones_door(house: &House) -> Door {
     door_of(actix_web::test::init_service(App::new().configure(switch::api::phones(&house.doors))).await)
-        .await
 }
 
 pub async fn terminals_door(house: &House) -> Door {
     door_of(actix_web::test::init_service(App::new().configure(switch::api::terminals(&house.doors))).await)
-        .await
 }
 
 pub async fn admin_door(house: &House) -> Door {
-    door_of(actix_web::test::init_service(App::new().configure(switch::api::admin(&house.doors))).await).await
+    door_of(actix_web::test::init_service(App::new().configure(switch::api::admin(&house.doors))).await)
 }
 
 /// A terminal with its key.

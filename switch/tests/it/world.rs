@@ -36,8 +36,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use switch::api::{
-    ActorCounts, Codes, Doors, JournalAt, KeyDigests, Overlook, Overview, OwedSum, Ports, Rates, Readiness,
-    Settings, Tokens,
+    ActorCounts, Codes, Doors, JournalAt, KeyDigests, MetricsText, Overlook, Overview, OwedSum, Ports, Rates,
+    Readiness, Settings, Tokens,
 };
 
 pub const BEGIN: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
@@ -62,6 +62,11 @@ pub fn settings() -> Settings {
 
 /// A house with these settings; call it on an actix system.
 pub fn house_with(settings: Settings) -> House {
+    house_of(settings, Arc::new(|| "turnout_up 1\n".to_owned()))
+}
+
+/// A house with these settings and metrics.
+pub fn house_of(settings: Settings, metrics: MetricsText) -> House {
     let journal = Arc::new(MemoryJournal::default());
     let clock: Arc<dyn Clock> = Arc::new(TokioClock(tokio::time::Instant::now()));
     let world = Arc::new(world(&clock, &journal));
@@ -77,17 +82,18 @@ pub fn house_with(settings: Settings) -> House {
         tokens: Tokens::new(&[7; 32], Duration::from_mins(10)).unwrap(),
         history: Arc::new(JournalHistory(Arc::clone(&journal))),
         overview: Arc::new(Quiet),
-        metrics: Arc::new(|| "turnout_up 1\n".to_owned()),
+        metrics,
         readiness: Arc::new(|| Readiness::Ready),
     };
     House { doors: Arc::new(Doors::new(ports, settings)), journal, gate }
 }
 
 fn world(clock: &Arc<dyn Clock>, journal: &Arc<MemoryJournal>) -> World {
+    let journal: Arc<dyn Journal> = Arc::<MemoryJournal>::clone(journal);
     let ports = WorldPorts {
         clock: Arc::clone(clock),
         dice: Arc::new(Counting::default()),
-        journal: Arc::clone(journal) as Arc<dyn Journal>,
+        journal,
         bindings: Arc::new(MemoryBindings::default()),
         roster: Arc::new(TwoShops),
         codes: Arc::new(NoSms),
