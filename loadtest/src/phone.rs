@@ -48,6 +48,16 @@ impl Payer {
         Ok(Self { phone, events, token_until, subscriber, account, password, sealer, surroundings, last_id })
     }
 
+    /// A switch that does not know the token any more (it was started again, perhaps) wants a new log-in.
+    fn heed<T>(&mut self, answer: Result<T, PlayFault>) -> Result<T, PlayFault> {
+        if let Err(PlayFault::Refused(problem)) = &answer
+            && problem.status == 401
+        {
+            self.token_until = Deadline::at(self.surroundings.clock.now());
+        }
+        answer
+    }
+
     /// Replaces the token if it is nearly over.
     pub async fn stay_logged_in(&mut self) -> Result<(), PlayFault> {
         let now = self.surroundings.clock.now();
@@ -59,11 +69,17 @@ impl Payer {
 
     /// Stands at a terminal.
     pub async fn stand_at(&mut self, terminal: &str) -> Result<(), PlayFault> {
-        self.phone.bind(terminal).await.map(|_| ())
+        let bound = self.phone.bind(terminal).await;
+        self.heed(bound).map(|_| ())
     }
 
     /// Waits for the next question from `terminal`, confirms and pays; gives the moment when it knew.
     pub async fn pay(&mut self, terminal: &str) -> Result<(Status, Timestamp), PlayFault> {
+        let paid = self.pay_next(terminal).await;
+        self.heed(paid)
+    }
+
+    async fn pay_next(&mut self, terminal: &str) -> Result<(Status, Timestamp), PlayFault> {
         let payment = self.next_question(terminal).await?;
         self.last_id.clone_from(&payment.id);
         let credential = Credential { account: &self.account, password: &self.password };

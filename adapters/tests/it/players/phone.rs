@@ -188,3 +188,11 @@ async fn a_stream_that_is_refused_is_not_opened_again() {
     assert!(matches!(events.next().await, Err(PlayFault::Refused(problem)) if problem.status == 401));
     assert_eq!(stub.lines().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_history_needs_no_more_than_what_a_finished_payment_still_has() {
+    let stub = Stub::new(|_| says(&json!({"payments": [{"id": ID, "status": "declined", "refunds": []}]})));
+    let history = phone(&stub).history(5).await.unwrap();
+    assert_eq!((history[0].status, &history[0].amount), (Status::Declined, &None));
+    assert_eq!(stub.lines(), ["GET /v1/payments/history?limit=5"]);
+}
