@@ -155,8 +155,7 @@ impl Keeping {
     {
         let id = order.payment();
         if self.kept.contains_key(&id) || desk.world().journal.knows(id) {
-            let told =
-                Told { payment: id, event: Some(Event::Repeated(order)), until, reply: Some(reply) };
+            let told = Told { payment: id, event: Some(Event::Repeated(order)), until, reply: Some(reply) };
             self.tell(now, told, desk);
         } else if desk.world().journal.room() == Room::ReserveOnly {
             reply.refuse(Fault::Overloaded { retry_after: BUSY_WAIT });
@@ -233,13 +232,8 @@ impl Keeping {
     }
 
     /// The terminal takes back what was never seen: it is remembered under its id.
-    pub fn reverse<R>(
-        &mut self,
-        now: Timestamp,
-        id: PaymentId,
-        reply: Reply<Option<Report>>,
-        desk: &Desk<R>,
-    ) where
+    pub fn reverse<R>(&mut self, now: Timestamp, id: PaymentId, reply: Reply<Option<Report>>, desk: &Desk<R>)
+    where
         R: Resident<World = World>,
         R::Ask: From<KeepingAsk>,
     {
@@ -355,9 +349,10 @@ impl Keeping {
         self.resuming.is_empty()
             && self.unspoken.is_empty()
             && self.reading.is_empty()
-            && self.kept.values().all(|kept| {
-                !kept.is_waited_for() && !matches!(kept.payment.phase(), Phase::AwaitMerchant(_))
-            })
+            && self
+                .kept
+                .values()
+                .all(|kept| !kept.is_waited_for() && !matches!(kept.payment.phase(), Phase::AwaitMerchant(_)))
     }
 
     fn tell_kept(&mut self, now: Timestamp, told: Told) {
@@ -518,11 +513,14 @@ where
     R::Ask: From<KeepingAsk>,
 {
     let Phase::AwaitMerchant(order) = payment.phase() else { return };
-    let (id, merchant, order): (PaymentId, MerchantId, Order) = (payment.id(), order.merchant, (**order).clone());
+    let (id, merchant, order): (PaymentId, MerchantId, Order) =
+        (payment.id(), order.merchant, (**order).clone());
     let by = order.answer_by;
-    let answer = desk.world().rooms().merchants.consult(merchant, by, move |reply| {
-        MerchantAsk::Admit(Box::new(order), reply)
-    });
+    let answer = desk
+        .world()
+        .rooms()
+        .merchants
+        .consult(merchant, by, move |reply| MerchantAsk::Admit(Box::new(order), reply));
     desk.run(async move { KeepingAsk::Admitted(id, answer.await.and_then(|admitted| admitted)).into() });
 }
 

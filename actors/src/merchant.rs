@@ -79,7 +79,8 @@ impl Merchant {
             Err(refusal) => Ok((Err(refusal), None)),
             Ok(admission) => {
                 let seat = self.seat(profile.in_flight_max);
-                seat.map(|seat| (Ok(admission), Some(seat))).ok_or(Fault::Overloaded { retry_after: CROWDED_WAIT })
+                seat.map(|seat| (Ok(admission), Some(seat)))
+                    .ok_or(Fault::Overloaded { retry_after: CROWDED_WAIT })
             }
         }
     }

@@ -3,12 +3,12 @@
 //! It folds its debts from the journal when it wakes, so nothing is forgotten by a crash, and it never decides: what
 //! a platform answers is told to the payment's keeper, and what is owed after that is the payment's to say. One
 //! platform's trouble stays in that platform's outbox. The schedule is `domain::outbox`.
+use crate::answer::Reply;
 use crate::domain::identity::{Keeper, PaymentId, PlatformId, RefundId};
 use crate::domain::outbox::{Debt, DebtKind, Outbox, Standing};
 use crate::domain::payment::event::Event;
 use crate::domain::payment::outcome::{Effect, RefundOutcome, ReversalOutcome};
 use crate::domain::time::{Deadline, Timestamp};
-use crate::answer::Reply;
 use crate::keeping::KeepingAsk;
 use crate::platform_errands::answered;
 use crate::ports::platform::PlatformAsk;

@@ -201,8 +201,10 @@ impl Switchboard {
         let until = Deadline::after(self.now(), rules.code_lasts);
         let (expected, code) =
             OneTimeCode::throw(self.world.dice.as_ref(), payer, until, rules.code_tries_max);
+        let by = Deadline::after(self.now(), INSIDE_WITHIN);
+        let expects = self.payer(payer, Class::Authorization, by, |reply| PayerAsk::Expect(expected, reply));
+        expects.await.map_err(|fault| CodeNotSent(fault.to_string()))?;
         self.world.codes.send(payer, &code).await?;
-        self.world.rooms().payers.post(payer, PayerAsk::Expect(expected));
         Ok(code)
     }
 
@@ -217,9 +219,8 @@ impl Switchboard {
         if self.world.roster.merchant_of(terminal).is_none() {
             return Err(Refused::NoSuchTerminal);
         }
-        let granted = self
-            .payer(payer, Class::Authorization, by, |reply| PayerAsk::Bind(terminal, reply))
-            .await?;
+        let granted =
+            self.payer(payer, Class::Authorization, by, |reply| PayerAsk::Bind(terminal, reply)).await?;
         Ok(granted?)
     }
 
@@ -229,7 +230,12 @@ impl Switchboard {
         payer: PayerId,
         by: Deadline,
     ) -> Result<Option<(TerminalId, Claim)>, Refused> {
-        Ok(self.payer(payer, Class::Status, by, PayerAsk::Place).await?)
+        let Some((terminal, claim)) = self.payer(payer, Class::Status, by, PayerAsk::Place).await? else {
+            return Ok(None);
+        };
+        // The terminal may have sent the phone away, or the claim has run out; the terminal's word counts.
+        let standing = self.standing(terminal, by).await?;
+        Ok(standing.holder.filter(|held| held.claim == claim).map(|held| (terminal, held.claim)))
     }
 
     /// A phone leaves where it stands.
@@ -293,7 +299,8 @@ impl Switchboard {
         credential: SealedCredential,
         by: Deadline,
     ) -> Result<Report, Refused> {
-        let relayed = self.clone().relay(payer, payment, Event::Presented(payer, attempt, digest), credential, by);
+        let relayed =
+            self.clone().relay(payer, payment, Event::Presented(payer, attempt, digest), credential, by);
         // The phone may vanish now; what it set going must be finished all the same.
         let relayed = actix_rt::spawn(relayed);
         match timeout(by.left(self.now()), relayed).await {
@@ -329,13 +336,20 @@ impl Switchboard {
     }
 
     /// Lets a keeper hear what must not be lost, and answers how the payment stands once that is settled.
-    async fn heard(&self, terminal: TerminalId, payment: PaymentId, event: Event, by: Deadline) -> Result<Report, Refused> {
+    async fn heard(
+        &self,
+        terminal: TerminalId,
+        payment: PaymentId,
+        event: Event,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
         let sessions = &self.world.rooms().sessions;
         sessions.post(terminal, SessionAsk::Keeping(KeepingAsk::Tell(Told::unasked(payment, event))));
         let until = Until::Leaves("await_permit");
         let by = by.max(Deadline::after(self.now(), INSIDE_WITHIN));
         let look = |reply| Told { payment, event: None, until, reply: Some(reply) };
-        let looked = sessions.consult(terminal, by, |reply| SessionAsk::Keeping(KeepingAsk::Tell(look(reply))));
+        let looked =
+            sessions.consult(terminal, by, |reply| SessionAsk::Keeping(KeepingAsk::Tell(look(reply))));
         accepted(looked.await?)
     }
 
@@ -349,7 +363,9 @@ impl Switchboard {
     ) -> Result<Report, Refused> {
         let class = if event.is_some() { Class::Completion } else { Class::Status };
         let told = |reply| PayerAsk::Tell(Told { payment, event, until, reply: Some(reply) });
-        accepted(self.payer(payer, class, by, told).await?)
+        let report = accepted(self.payer(payer, class, by, told).await?)?;
+        // It may have gone on without this payer while this one waited.
+        Some(report).filter(|report| report.payment.payer() == Some(payer)).ok_or(Refused::NoSuchPayment)
     }
 
     async fn payer<T: Send + 'static>(
@@ -386,6 +402,9 @@ impl Switchboard {
 
     /// What is owed to and by a platform.
     pub async fn owed(&self, platform: PlatformId, by: Deadline) -> Result<Vec<Debt>, Refused> {
+        if !self.world.platforms.contains_key(&platform) {
+            return Ok(Vec::new());
+        }
         Ok(self.world.rooms().outboxes.ask(platform, Class::Status, by, OutboxAsk::List).await?)
     }
 

@@ -3,6 +3,7 @@
 //! Built once by the composition root. The directories need the world and the world needs the directories, so
 //! they are hung in afterwards; nothing is asked before that.
 use crate::directory::Directory;
+use crate::domain::backoff::Backoff;
 use crate::domain::identity::PlatformId;
 use crate::merchant::Merchant;
 use crate::outbox::PlatformOutbox;
@@ -13,7 +14,6 @@ use crate::ports::code_sender::CodeSender;
 use crate::ports::journal::Journal;
 use crate::ports::platform::Platform;
 use crate::ports::roster::Roster;
-use crate::domain::backoff::Backoff;
 use crate::suspects::Suspects;
 use crate::terminal_session::TerminalSession;
 use std::collections::BTreeMap;
