@@ -30,6 +30,11 @@ impl OneTimeCode {
         (Self { digest: digest(payer, &code), until, tries_left: tries }, code)
     }
 
+    /// When it is of no use any more.
+    pub const fn until(&self) -> Deadline {
+        self.until
+    }
+
     /// Tries a code; gives the expectation back unless it is used up.
     pub fn check(self, now: Timestamp, payer: PayerId, code: &str) -> (CodeVerdict, Option<Self>) {
         if self.until.is_over(now) || self.tries_left == 0 {

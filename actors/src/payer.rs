@@ -2,29 +2,38 @@
 //!
 //! It forwards what the phone says to the keeper of the payment, and only for payments on this payer's list: a phone
 //! reaches nobody else's. It decides nothing about payments; one phone stands at one terminal.
-use crate::answer::Reply;
+use crate::answer::{Fault, Reply};
 use crate::domain::binding::Taken;
 use crate::domain::identity::{Keeper, PayerId, PaymentId, TerminalId};
 use crate::domain::payer::{Card, Missed, Wallet};
 use crate::domain::payment::Stamped;
 use crate::domain::payment::command::Fact;
+use crate::domain::payment::outcome::Failure;
 use crate::domain::payment::phase::Claim;
 use crate::domain::time::{Deadline, Timestamp};
 use crate::keeping::KeepingAsk;
 use crate::one_time_code::{CodeVerdict, OneTimeCode};
-use crate::report::Told;
+use crate::report::{Told, Until};
 use crate::resident::{Desk, Resident, WakeFault};
 use crate::terminal_session::{Granted, SessionAsk};
 use crate::world::World;
 use futures_util::future::LocalBoxFuture;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How many phones of one payer may listen; the longest listening gives way.
 const LISTENERS_MAX: usize = 4;
 /// How many changes may wait for one slow phone before it is told to fetch the list.
 const LISTENER_QUEUE: usize = 16;
+
+/// How long after a payment's deadline its keeper is asked what became of it.
+const OVERDUE_AFTER: Duration = Duration::from_secs(2);
+/// How long until it is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(15);
+/// How long a keeper may take to show a payment.
+const KEEPER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A payer's actor.
 pub struct Payer {
@@ -34,6 +43,8 @@ pub struct Payer {
     listeners: VecDeque<mpsc::Sender<Change>>,
     place: Option<(TerminalId, Claim)>,
     code: Option<OneTimeCode>,
+    /// When the keeper of an open payment is asked what became of it, if it has said nothing by then.
+    overdue: BTreeMap<PaymentId, Deadline>,
 }
 
 /// What a payer's actor hears.
@@ -45,6 +56,8 @@ pub enum PayerAsk {
     Gone(PaymentId),
     /// The phone says something to a payment, or looks at it.
     Tell(Told),
+    /// What the keeper of a payment shows this payer of it, if anything; and what the phone had to say to it.
+    Shown(PaymentId, Result<Option<Box<Card>>, Fault>, Option<Told>),
     /// The list.
     List(Reply<Vec<Card>>),
     /// A phone listens; it last saw this.
@@ -57,8 +70,8 @@ pub enum PayerAsk {
     Place(Reply<Option<(TerminalId, Claim)>>),
     /// The phone leaves where it stands.
     Leave(Reply<()>),
-    /// A one-time code was sent; it is remembered as a digest.
-    Expect(OneTimeCode),
+    /// A one-time code is about to be sent; it is remembered as a digest.
+    Expect(OneTimeCode, Reply<()>),
     /// Somebody says it is this code.
     Check(Box<str>, Reply<CodeVerdict>),
 }
@@ -108,7 +121,8 @@ impl Resident for Payer {
             let wallet = Wallet::holding(cards);
             let place = place.await.ok().flatten();
             let place = place.map(|(terminal, epoch)| (terminal, Claim { payer: id, epoch }));
-            Ok(Self { id, incarnation, wallet, listeners: VecDeque::new(), place, code: None })
+            let overdue = wallet.cards().filter_map(overdue_at).collect();
+            Ok(Self { id, incarnation, wallet, listeners: VecDeque::new(), place, code: None, overdue })
         })
     }
 
@@ -117,24 +131,33 @@ impl Resident for Payer {
             PayerAsk::Changed(card) => self.changed(*card),
             PayerAsk::Gone(payment) => self.gone(payment),
             PayerAsk::Tell(told) => self.forward(told, desk),
+            PayerAsk::Shown(payment, card, told) => self.shown(payment, card, told, desk),
             PayerAsk::List(reply) => reply.send(self.wallet.cards().cloned().collect()),
             PayerAsk::Listen(seen, reply) => self.listen(seen, reply),
             PayerAsk::Bind(terminal, reply) => self.bind(terminal, reply, desk),
             PayerAsk::Bound(terminal, claim) => self.bound(terminal, claim, desk),
             PayerAsk::Place(reply) => reply.send(self.place),
-            PayerAsk::Leave(reply) => {
-                self.leave(desk);
+            PayerAsk::Leave(reply) => self.leave(reply, desk),
+            PayerAsk::Expect(code, reply) => {
+                self.code = Some(code);
                 reply.send(());
             }
-            PayerAsk::Expect(code) => self.code = Some(code),
             PayerAsk::Check(code, reply) => reply.send(self.check(now, &code)),
         }
     }
 
-    fn ring(&mut self, _: Timestamp, _: &Desk<Self>) {}
+    fn ring(&mut self, now: Timestamp, desk: &Desk<Self>) {
+        self.code.take_if(|code| code.until().is_over(now));
+        let due = self.overdue.iter().filter(|(_, at)| at.is_over(now)).map(|(id, _)| *id);
+        for payment in due.collect::<Vec<_>>() {
+            self.overdue.insert(payment, Deadline::after(now, ASK_AGAIN_AFTER));
+            self.ask_keeper(payment, None, desk);
+        }
+    }
 
     fn wakes_at(&self) -> Option<Deadline> {
-        None
+        let code = self.code.as_ref().map(OneTimeCode::until);
+        self.overdue.values().copied().chain(code).min()
     }
 
     fn may_sleep(&self) -> bool {
@@ -149,14 +172,19 @@ impl Payer {
         }) {
             self.place = None;
         }
+        match overdue_at(&card) {
+            Some((payment, at)) => self.overdue.insert(payment, at),
+            None => self.overdue.remove(&card.payment.id()),
+        };
         let number = self.wallet.take_in(card.clone());
         let number = self.numbered(number);
         self.tell_listeners(&Change::Payment(number, Box::new(card)));
     }
 
     fn gone(&mut self, payment: PaymentId) {
-        if self.wallet.remove(payment).is_some() {
-            let number = self.numbered(self.wallet.last());
+        self.overdue.remove(&payment);
+        if let Some(number) = self.wallet.remove(payment) {
+            let number = self.numbered(number);
             self.tell_listeners(&Change::Resync(number));
         }
     }
@@ -167,15 +195,48 @@ impl Payer {
     }
 
     fn forward(&self, told: Told, desk: &Desk<Self>) {
-        let keeper = self.wallet.card(told.payment).map(|card| card.payment.keeper());
-        match keeper {
+        match self.wallet.card(told.payment).map(|card| card.payment.keeper()) {
             Some(Keeper::Terminal(terminal)) => {
                 let ask = SessionAsk::Keeping(KeepingAsk::Tell(told));
                 desk.world().rooms().sessions.post(terminal, ask);
             }
-            Some(Keeper::Payer(_)) | None => {
-                if let Some(reply) = told.reply {
-                    reply.send(None);
+            // Not on the list: one that ended long ago, or another payer's. The keeper knows.
+            None if desk.world().journal.knows(told.payment) => {
+                self.ask_keeper(told.payment, Some(told), desk);
+            }
+            Some(Keeper::Payer(_)) | None => no_such_payment(Some(told)),
+        }
+    }
+
+    fn ask_keeper(&self, payment: PaymentId, told: Option<Told>, desk: &Desk<Self>) {
+        let (payer, world) = (self.id, Arc::clone(desk.world()));
+        desk.run(async move {
+            let shown = shown_by_keeper(payment, payer, &world).await;
+            PayerAsk::Shown(payment, shown, told)
+        });
+    }
+
+    fn shown(
+        &mut self,
+        payment: PaymentId,
+        card: Result<Option<Box<Card>>, Fault>,
+        told: Option<Told>,
+        desk: &Desk<Self>,
+    ) {
+        match card {
+            Ok(Some(card)) => {
+                self.changed(*card);
+                if let Some(told) = told {
+                    self.forward(told, desk);
+                }
+            }
+            Ok(None) => {
+                self.gone(payment);
+                no_such_payment(told);
+            }
+            Err(fault) => {
+                if let Some(reply) = told.and_then(|told| told.reply) {
+                    reply.refuse(fault);
                 }
             }
         }
@@ -198,9 +259,9 @@ impl Payer {
             Missed::TooMuch => resync(),
             Missed::Changes(changes) => changes
                 .into_iter()
-                .filter_map(|(number, id)| {
-                    let card = self.wallet.card(id)?.clone();
-                    Some(Change::Payment(self.numbered(number), Box::new(card)))
+                .map(|(number, id)| match self.wallet.card(id) {
+                    Some(card) => Change::Payment(self.numbered(number), Box::new(card.clone())),
+                    None => Change::Resync(self.numbered(number)),
                 })
                 .collect(),
         }
@@ -232,13 +293,17 @@ impl Payer {
     fn bound(&mut self, terminal: TerminalId, claim: Claim, desk: &Desk<Self>) {
         let before = self.place.replace((terminal, claim));
         if let Some((left, old)) = before.filter(|(left, _)| *left != terminal) {
-            desk.world().rooms().sessions.post(left, SessionAsk::Leave(old));
+            desk.world().rooms().sessions.post(left, SessionAsk::Leave(old, None));
         }
     }
 
-    fn leave(&mut self, desk: &Desk<Self>) {
-        if let Some((terminal, claim)) = self.place.take() {
-            desk.world().rooms().sessions.post(terminal, SessionAsk::Leave(claim));
+    fn leave(&mut self, reply: Reply<()>, desk: &Desk<Self>) {
+        match self.place.take() {
+            Some((terminal, claim)) => {
+                let left = SessionAsk::Leave(claim, Some(reply));
+                desk.world().rooms().sessions.post(terminal, left);
+            }
+            None => reply.send(()),
         }
     }
 
@@ -250,10 +315,34 @@ impl Payer {
     }
 }
 
-fn last_failure(
-    before: Option<crate::domain::payment::outcome::Failure>,
-    stamped: &Stamped,
-) -> Option<crate::domain::payment::outcome::Failure> {
+async fn shown_by_keeper(
+    payment: PaymentId,
+    payer: PayerId,
+    world: &Arc<World>,
+) -> Result<Option<Box<Card>>, Fault> {
+    let Some(Keeper::Terminal(terminal)) = world.journal.keeper_of(payment).await else { return Ok(None) };
+    let by = Deadline::after(world.clock.now(), KEEPER_WITHIN);
+    let looked = world.rooms().sessions.consult(terminal, by, move |reply| {
+        let told = Told { payment, event: None, until: Until::Recorded, reply: Some(reply) };
+        SessionAsk::Keeping(KeepingAsk::Tell(told))
+    });
+    let card = looked.await?.map(|report| Box::new(report.card()));
+    Ok(card.filter(|card| card.payment.payer() == Some(payer)))
+}
+
+fn no_such_payment(told: Option<Told>) {
+    if let Some(reply) = told.and_then(|told| told.reply) {
+        reply.send(None);
+    }
+}
+
+/// A keeper that has said nothing some time after a payment's deadline was cut off before it could.
+fn overdue_at(card: &Card) -> Option<(PaymentId, Deadline)> {
+    let order = card.payment.phase().order().filter(|_| card.payment.outcome().is_none())?;
+    Some((card.payment.id(), Deadline::after(order.answer_by.instant(), OVERDUE_AFTER)))
+}
+
+fn last_failure(before: Option<Failure>, stamped: &Stamped) -> Option<Failure> {
     match &stamped.fact {
         Fact::AttemptFailed(_, failure, _) => Some(*failure),
         _ => before,

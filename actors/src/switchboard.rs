@@ -201,8 +201,10 @@ impl Switchboard {
         let until = Deadline::after(self.now(), rules.code_lasts);
         let (expected, code) =
             OneTimeCode::throw(self.world.dice.as_ref(), payer, until, rules.code_tries_max);
+        let by = Deadline::after(self.now(), INSIDE_WITHIN);
+        let expects = self.payer(payer, Class::Authorization, by, |reply| PayerAsk::Expect(expected, reply));
+        expects.await.map_err(|fault| CodeNotSent(fault.to_string()))?;
         self.world.codes.send(payer, &code).await?;
-        self.world.rooms().payers.post(payer, PayerAsk::Expect(expected));
         Ok(code)
     }
 
@@ -228,7 +230,12 @@ impl Switchboard {
         payer: PayerId,
         by: Deadline,
     ) -> Result<Option<(TerminalId, Claim)>, Refused> {
-        Ok(self.payer(payer, Class::Status, by, PayerAsk::Place).await?)
+        let Some((terminal, claim)) = self.payer(payer, Class::Status, by, PayerAsk::Place).await? else {
+            return Ok(None);
+        };
+        // The terminal may have sent the phone away, or the claim has run out; the terminal's word counts.
+        let standing = self.standing(terminal, by).await?;
+        Ok(standing.holder.filter(|held| held.claim == claim).map(|held| (terminal, held.claim)))
     }
 
     /// A phone leaves where it stands.
@@ -356,7 +363,9 @@ impl Switchboard {
     ) -> Result<Report, Refused> {
         let class = if event.is_some() { Class::Completion } else { Class::Status };
         let told = |reply| PayerAsk::Tell(Told { payment, event, until, reply: Some(reply) });
-        accepted(self.payer(payer, class, by, told).await?)
+        let report = accepted(self.payer(payer, class, by, told).await?)?;
+        // It may have gone on without this payer while this one waited.
+        Some(report).filter(|report| report.payment.payer() == Some(payer)).ok_or(Refused::NoSuchPayment)
     }
 
     async fn payer<T: Send + 'static>(
@@ -393,6 +402,9 @@ impl Switchboard {
 
     /// What is owed to and by a platform.
     pub async fn owed(&self, platform: PlatformId, by: Deadline) -> Result<Vec<Debt>, Refused> {
+        if !self.world.platforms.contains_key(&platform) {
+            return Ok(Vec::new());
+        }
         Ok(self.world.rooms().outboxes.ask(platform, Class::Status, by, OutboxAsk::List).await?)
     }
 

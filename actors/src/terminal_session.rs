@@ -7,6 +7,7 @@ use crate::domain::binding::{Binding, BindingFact, Taken};
 use crate::domain::identity::{Keeper, PayerId, PaymentId, TerminalId};
 use crate::domain::journal::{Entry, Recorded, Subject};
 use crate::domain::order::Order;
+use crate::domain::payment::Payment;
 use crate::domain::payment::event::Event;
 use crate::domain::payment::phase::{Claim, Phase};
 use crate::domain::time::{Deadline, Timestamp};
@@ -35,8 +36,8 @@ pub enum SessionAsk {
     Reverse(PaymentId, Reply<Option<Report>>),
     /// A phone claims the terminal.
     Claim(PayerId, Reply<Result<Granted, Taken>>),
-    /// The phone of a round leaves.
-    Leave(Claim),
+    /// The phone of a round leaves; it is told when it has left, if it wants to know.
+    Leave(Claim, Option<Reply<()>>),
     /// The terminal sends the phone away that stands there.
     Clear(Reply<Cleared>),
     /// Who stands there?
@@ -99,7 +100,7 @@ impl Resident for TerminalSession {
         match ask {
             SessionAsk::Keeping(ask) => {
                 if let Some(id) = self.keeping.hear(now, ask, desk) {
-                    self.look_after(now, id);
+                    self.look_after(now, id, desk);
                 }
             }
             SessionAsk::Place(order, until, reply) => {
@@ -107,13 +108,17 @@ impl Resident for TerminalSession {
             }
             SessionAsk::Reverse(id, reply) => {
                 self.keeping.reverse(now, id, reply, desk);
-                self.look_after(now, id);
+                self.look_after(now, id, desk);
             }
             SessionAsk::Claim(payer, reply) => self.claim(now, payer, reply, desk),
-            SessionAsk::Leave(claim) => self.leave(now, claim, desk),
+            SessionAsk::Leave(claim, reply) => {
+                self.leave(now, claim, desk);
+                self.keeping.when_durable(move || reply.into_iter().for_each(|reply| reply.send(())));
+            }
             SessionAsk::Clear(reply) => {
-                if let Some(holder) = self.binding.holder(now) {
-                    self.leave(now, holder, desk);
+                let shown: Vec<Claim> = self.shown().map(|(claim, _)| claim).collect();
+                for claim in self.binding.holder(now).into_iter().chain(shown) {
+                    self.leave(now, claim, desk);
                 }
                 self.keeping.when_durable(move || reply.send(Cleared));
             }
@@ -128,12 +133,8 @@ impl Resident for TerminalSession {
 
     fn ring(&mut self, now: Timestamp, desk: &Desk<Self>) {
         self.keeping.resume();
-        let before: Vec<PaymentId> =
-            self.keeping.payments().map(crate::domain::payment::Payment::id).collect();
         self.keeping.ring(now);
-        for id in before {
-            self.look_after(now, id);
-        }
+        self.look_after_all(now, desk);
         self.keeping.commit(now, desk);
     }
 
@@ -148,16 +149,23 @@ impl Resident for TerminalSession {
 
 impl TerminalSession {
     /// Phone and payment find each other; and a round ends with its payment.
-    fn look_after(&mut self, now: Timestamp, id: PaymentId) {
+    fn look_after(&mut self, now: Timestamp, id: PaymentId, desk: &Desk<Self>) {
         let Some(payment) = self.keeping.payment(id) else { return };
         if payment.outcome().is_some() {
             if let Some(claim) = payment.phase().claim() {
-                self.end_round(claim.epoch);
+                self.end_round(claim.epoch, desk);
             }
         } else if matches!(payment.phase(), Phase::AwaitPhone(_))
             && let Some(holder) = self.binding.holder(now)
         {
             self.keeping.step(now, id, Event::PhoneCame(holder));
+        }
+    }
+
+    fn look_after_all(&mut self, now: Timestamp, desk: &Desk<Self>) {
+        let kept: Vec<PaymentId> = self.keeping.payments().map(Payment::id).collect();
+        for id in kept {
+            self.look_after(now, id, desk);
         }
     }
 
@@ -168,13 +176,14 @@ impl TerminalSession {
         reply: Reply<Result<Granted, Taken>>,
         desk: &Desk<Self>,
     ) {
-        let claimed = match self.asked_of_another(now, payer) {
-            Some(until) => Err(Taken { until }),
-            None => self.binding.claim(now, payer, desk.world().rules.binding_lasts),
-        };
-        match claimed {
-            Ok((claim, fact)) => self.grant(now, claim, fact, reply, desk),
-            Err(taken) => self.keeping.when_durable(move || reply.send(Err(taken))),
+        let claimed = self.binding.claim(now, payer, desk.world().rules.binding_lasts);
+        match (claimed, self.asked_of_another(now, payer)) {
+            (Ok((claim, fact)), None) => self.grant(now, claim, fact, reply, desk),
+            (Ok(_), Some(until)) => self.keeping.when_durable(move || reply.send(Err(Taken { until }))),
+            (Err(taken), asked) => {
+                let until = asked.map_or(taken.until, |until| until.max(taken.until));
+                self.keeping.when_durable(move || reply.send(Err(Taken { until })));
+            }
         }
     }
 
@@ -187,11 +196,7 @@ impl TerminalSession {
         desk: &Desk<Self>,
     ) {
         self.record(fact);
-        let waiting: Vec<PaymentId> =
-            self.keeping.payments().map(crate::domain::payment::Payment::id).collect();
-        for id in waiting {
-            self.look_after(now, id);
-        }
+        self.look_after_all(now, desk);
         let Some(until) = self.binding.until(now) else { return };
         let (terminal, bindings) = (self.terminal, Arc::clone(&desk.world().bindings));
         self.keeping.when_durable(move || {
@@ -207,33 +212,43 @@ impl TerminalSession {
 
     /// A payment that is being shown to another payer keeps the terminal for as long as that one may think.
     fn asked_of_another(&self, now: Timestamp, payer: PayerId) -> Option<Deadline> {
-        self.keeping.payments().find_map(|payment| match payment.phase() {
-            Phase::AwaitConfirmation(_, shown, by) if shown.payer != payer && !by.is_over(now) => Some(*by),
+        self.shown().find(|(shown, by)| shown.payer != payer && !by.is_over(now)).map(|(_, by)| by)
+    }
+
+    /// The claims under which payments await a yes, and until when.
+    fn shown(&self) -> impl Iterator<Item = (Claim, Deadline)> {
+        self.keeping.payments().filter_map(|payment| match payment.phase() {
+            Phase::AwaitConfirmation(_, shown, by) => Some((*shown, *by)),
             _ => None,
         })
     }
 
+    /// Whoever leaves takes along what was shown in this round or an earlier one, whether or not the claim has run out.
     fn leave(&mut self, now: Timestamp, claim: Claim, desk: &Desk<Self>) {
-        if self.binding.holder(now) != Some(claim) {
-            return;
-        }
-        self.end_round(claim.epoch);
-        let kept: Vec<PaymentId> = self.keeping.payments().map(crate::domain::payment::Payment::id).collect();
-        for id in kept {
-            self.keeping.step(now, id, Event::PhoneLeft { epoch: claim.epoch });
-        }
-        let released = desk.world().bindings.release(self.terminal, claim.epoch);
-        actix_rt::spawn(async move {
-            if let Err(fault) = released.await {
-                tracing::warn!(%fault, "a binding that ended is found until it runs out");
+        self.end_round(claim.epoch, desk);
+        let leaves = |shown: &Claim| shown.payer == claim.payer && shown.epoch <= claim.epoch;
+        let epochs: Vec<u64> =
+            self.shown().map(|(shown, _)| shown).filter(leaves).map(|shown| shown.epoch).collect();
+        let kept: Vec<PaymentId> = self.keeping.payments().map(Payment::id).collect();
+        for epoch in epochs {
+            for id in &kept {
+                self.keeping.step(now, *id, Event::PhoneLeft { epoch });
             }
-        });
+        }
     }
 
-    fn end_round(&mut self, epoch: u64) {
-        if let Some(fact) = self.binding.release(epoch) {
-            self.record(fact);
-        }
+    fn end_round(&mut self, epoch: u64, desk: &Desk<Self>) {
+        let Some(fact) = self.binding.release(epoch) else { return };
+        self.record(fact);
+        let (terminal, bindings) = (self.terminal, Arc::clone(&desk.world().bindings));
+        self.keeping.when_durable(move || {
+            let released = bindings.release(terminal, epoch);
+            actix_rt::spawn(async move {
+                if let Err(fault) = released.await {
+                    tracing::warn!(%fault, "a binding that ended is found until it runs out");
+                }
+            });
+        });
     }
 
     fn record(&mut self, fact: BindingFact) {

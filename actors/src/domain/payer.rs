@@ -53,18 +53,13 @@ impl Wallet {
     pub fn take_in(&mut self, card: Card) -> u64 {
         let id = card.payment.id();
         self.put(card);
-        self.last = self.last.saturating_add(1);
-        self.changes.push_back((self.last, id));
-        if self.changes.len() > CHANGES_MAX {
-            self.changes.pop_front();
-        }
-        self.last
+        self.changed(id)
     }
 
-    /// A payment that went on without this payer leaves the list; the phone hears of it once.
-    pub fn remove(&mut self, id: PaymentId) -> Option<Card> {
+    /// A payment that went on without this payer leaves the list; returns the number of that change, if it is one.
+    pub fn remove(&mut self, id: PaymentId) -> Option<u64> {
         self.decided.retain(|decided| *decided != id);
-        self.cards.remove(&id)
+        self.cards.remove(&id).map(|_| self.changed(id))
     }
 
     /// What changed after `seen`, the last number a phone of this incarnation saw.
@@ -94,6 +89,15 @@ impl Wallet {
     /// Whether nothing open is on the list.
     pub fn is_quiet(&self) -> bool {
         self.cards.values().all(|card| card.payment.outcome().is_some())
+    }
+
+    fn changed(&mut self, id: PaymentId) -> u64 {
+        self.last = self.last.saturating_add(1);
+        self.changes.push_back((self.last, id));
+        if self.changes.len() > CHANGES_MAX {
+            self.changes.pop_front();
+        }
+        self.last
     }
 
     fn put(&mut self, card: Card) {

@@ -1,6 +1,8 @@
 //! Stories that kill: one actor or the whole process, at every moment. In the end both sides agree, and a repeat
 //! from the terminal gets the answer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod chaos;
+
 use crate::house::bank::{Bank, Call, RIGHT};
 use crate::house::ports::Trap;
 use crate::house::{Estate, House, PATIENCE, SECOND, euro, id_of, key, pass, payer, settle, till};

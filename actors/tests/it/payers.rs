@@ -44,6 +44,40 @@ fn a_phone_that_goes_to_another_terminal_leaves_the_first() {
 }
 
 #[test]
+fn a_phone_that_leaves_has_left_when_it_is_told_so() {
+    Estate::new().live(async |house| {
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.journal.inner.hold();
+        let (board, by) = (house.board.clone(), house.by());
+        let leaving = actix_rt::spawn(async move { board.leave(payer(1), by).await });
+        pass(SECOND).await;
+        assert!(!leaving.is_finished());
+        house.journal.inner.release();
+        leaving.await.unwrap().unwrap();
+        assert_eq!(house.board.standing(till(1), house.by()).await.unwrap().holder, None);
+        assert_eq!(house.phase(till(1), id_of(till(1), "sale")).await, "await_phone");
+        house.stand(payer(2), till(1)).await.unwrap();
+        house.card(payer(2)).await;
+    });
+}
+
+#[test]
+fn a_phone_that_leaves_after_its_claim_ran_out_takes_its_yes_with_it() {
+    Estate::new().live(async |house| {
+        house.stand(payer(1), till(1)).await.unwrap();
+        pass(Duration::from_secs(100)).await;
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.card(payer(1)).await;
+        pass(Duration::from_secs(30)).await;
+        assert_eq!(house.board.standing(till(1), house.by()).await.unwrap().holder, None);
+        house.stand(payer(1), till(2)).await.unwrap();
+        settle().await;
+        assert_eq!(house.phase(till(1), id_of(till(1), "sale")).await, "await_phone");
+    });
+}
+
+#[test]
 fn nobody_pays_or_sees_what_another_was_asked() {
     Estate::new().live(async |house| {
         let id = house.permitted(till(1), payer(1), "sale").await;
@@ -61,6 +95,23 @@ fn nobody_pays_or_sees_what_another_was_asked() {
         let said = house.board.confirm(id, consent, money, Until::Recorded, house.by()).await;
         assert_eq!(said.unwrap_err(), Refused::NoSuchPayment);
         assert_eq!(house.phase(till(1), id).await, "await_payment");
+    });
+}
+
+#[test]
+fn who_waits_for_a_payment_that_went_on_without_him_is_not_shown_the_other_payers() {
+    Estate::new().live(async |house| {
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.stand(payer(1), till(1)).await.unwrap();
+        let (board, by, id) = (house.board.clone(), house.by(), id_of(till(1), "sale"));
+        let waiting =
+            actix_rt::spawn(async move { board.payer_looks(payer(1), id, Until::Decided, by).await });
+        settle().await;
+        house.board.leave(payer(1), house.by()).await.unwrap();
+        house.stand(payer(2), till(1)).await.unwrap();
+        house.confirm(payer(2)).await.unwrap();
+        house.pay(payer(2), RIGHT).await.unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap_err(), Refused::NoSuchPayment);
     });
 }
 
@@ -117,6 +168,21 @@ fn a_phone_that_comes_back_is_told_what_it_missed_and_only_that() {
 }
 
 #[test]
+fn a_phone_that_missed_a_payment_going_away_is_told_to_fetch_the_list() {
+    Estate::new().live(async |house| {
+        let mut listening = listen(house, 1, None).await;
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.stand(payer(1), till(1)).await.unwrap();
+        let seen = number(&listening.changes.recv().await.unwrap());
+        drop(listening);
+        house.board.clear(till(1), house.by()).await.unwrap();
+        settle().await;
+        let missed = listen(house, 1, Some(seen)).await.missed;
+        assert_eq!(missed.iter().map(phase).collect::<Vec<_>>(), ["resync"]);
+    });
+}
+
+#[test]
 fn after_a_restart_every_old_number_is_too_old() {
     Estate::new().live(async |house| {
         let mut listening = listen(house, 1, None).await;
@@ -169,6 +235,36 @@ fn the_fifth_phone_of_a_payer_takes_the_place_of_the_first() {
 }
 
 #[test]
+fn a_payer_sees_the_result_even_if_the_actor_died_over_it() {
+    Estate::new().live(async |house| {
+        let id = house.paid(till(1), payer(1), "sale").await;
+        house.rooms().payers.kill(payer(1));
+        settle().await;
+        let told = house.board.payer_looks(payer(1), id, Until::Recorded, house.by()).await.unwrap();
+        assert_eq!(told.payment.phase().name(), "paid");
+        let thief = house.board.payer_looks(payer(2), id, Until::Recorded, house.by()).await;
+        assert_eq!(thief.unwrap_err(), Refused::NoSuchPayment);
+    });
+}
+
+#[test]
+fn a_phone_learns_of_the_end_even_if_the_session_died_before_it_could_tell() {
+    Estate::new().live(async |house| {
+        let id = house.permitted(till(1), payer(1), "sale").await;
+        let mut listening = listen(house, 1, None).await;
+        house.journal.set(Trap::After, Some(id), "settled", 1);
+        assert_eq!(house.pay(payer(1), RIGHT).await.unwrap().payment.phase().name(), "paid");
+        pass(PATIENCE + SECOND * 5).await;
+        let mut last = None;
+        while let Ok(change) = listening.changes.try_recv() {
+            last = Some(phase(&change));
+        }
+        assert_eq!(last, Some("paid"));
+        assert!(house.cards(payer(1)).await.iter().all(|card| card.payment.outcome().is_some()));
+    });
+}
+
+#[test]
 fn a_phone_learns_what_it_is_asked_even_if_the_session_died_before_it_could_tell() {
     Estate::new().live(async |house| {
         house.place(till(1), "sale", "12.50").await.unwrap();
@@ -177,6 +273,19 @@ fn a_phone_learns_what_it_is_asked_even_if_the_session_died_before_it_could_tell
         settle().await;
         house.confirm(payer(1)).await.unwrap();
         assert_eq!(house.pay(payer(1), RIGHT).await.unwrap().payment.phase().name(), "paid");
+    });
+}
+
+#[test]
+fn a_payment_lost_to_another_phone_leaves_the_list_even_if_the_session_died_before_it_could_tell() {
+    Estate::new().live(async |house| {
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.journal.set(Trap::After, None, "phone_left", 1);
+        assert!(house.board.leave(payer(1), house.by()).await.is_err());
+        settle().await;
+        assert_eq!(house.phase(till(1), id_of(till(1), "sale")).await, "await_phone");
+        assert!(house.cards(payer(1)).await.is_empty());
     });
 }
 
@@ -197,5 +306,16 @@ fn a_code_is_good_once_for_a_while_and_for_few_tries() {
         let code = house.board.send_code(payer(1)).await.unwrap();
         pass(Duration::from_mins(5)).await;
         assert_eq!(check(&code).await, CodeVerdict::Wrong);
+    });
+}
+
+#[test]
+fn a_code_is_only_sent_if_it_will_be_known_when_it_comes_back() {
+    Estate::new().live(async |house| {
+        let mut permits = Vec::new();
+        while let Ok(permit) = house.gate.admit(actors::gate::Class::Reversal) {
+            permits.push(permit);
+        }
+        assert!(house.board.send_code(payer(1)).await.is_err());
     });
 }

@@ -278,6 +278,20 @@ fn a_callback_may_come_first_twice_or_with_a_lie() {
 }
 
 #[test]
+fn of_two_phones_at_one_terminal_the_first_wins_and_the_other_is_told_until_when() {
+    Estate::new().live(async |house| {
+        let won = house.stand(payer(1), till(1)).await.unwrap();
+        let lost = house.stand(payer(2), till(1)).await.unwrap_err();
+        assert!(matches!(lost, Refused::Taken(taken) if taken.until == won.until), "{lost:?}");
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        let lost = house.stand(payer(2), till(1)).await.unwrap_err();
+        assert!(matches!(lost, Refused::Taken(taken) if taken.until == won.until), "{lost:?}");
+        house.card(payer(1)).await;
+        assert!(house.cards(payer(2)).await.is_empty());
+    });
+}
+
+#[test]
 fn a_claim_ends_with_its_payment_and_the_next_one_counts_on() {
     Estate::new().live(async |house| {
         let first = house.stand(payer(1), till(1)).await.unwrap();
@@ -316,6 +330,20 @@ fn a_binding_that_runs_out_in_mid_payment_leaves_the_permit_alone() {
         assert_eq!(house.phase(till(1), id).await, "paid");
         let held = house.board.standing(till(1), house.by()).await.unwrap().holder.unwrap();
         assert_eq!(held.claim.payer, payer(2), "the end of an older round's payment ends no younger round");
+    });
+}
+
+#[test]
+fn a_terminal_sends_the_phone_away_and_the_payment_waits_for_the_next() {
+    Estate::new().live(async |house| {
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.board.clear(till(1), house.by()).await.unwrap();
+        settle().await;
+        assert!(house.cards(payer(1)).await.is_empty());
+        assert_eq!(house.board.place_of(payer(1), house.by()).await.unwrap(), None);
+        house.stand(payer(2), till(1)).await.unwrap();
+        house.confirm(payer(2)).await.unwrap();
     });
 }
 

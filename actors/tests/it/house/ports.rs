@@ -175,6 +175,11 @@ impl TrappedJournal {
         self.traps.lock().unwrap().push(Trapped { payment, fact, trap, times });
     }
 
+    /// Takes all traps away.
+    pub fn clear(&self) {
+        self.traps.lock().unwrap().clear();
+    }
+
     fn springs(&self, entries: &[Entry]) -> Option<Trap> {
         let mut traps = self.traps.lock().unwrap();
         let hit = traps.iter_mut().find(|trapped| {

@@ -99,6 +99,23 @@ fn a_thousand_sessions_fit_where_fifty_are_awake_and_no_payment_is_lost_over_it(
 }
 
 #[test]
+fn an_idle_house_keeps_nobody_awake() {
+    Estate::new().live(async |house| {
+        for n in 0..20 {
+            house.paid(till(n), payer(n), "sale").await;
+            house.take_back(till(n), "sale").await.unwrap();
+            house.board.send_code(payer(100 + n)).await.unwrap();
+        }
+        pass(PATIENCE + Duration::from_mins(10)).await;
+        let rooms = house.rooms();
+        assert_eq!(rooms.sessions.census().live, 0);
+        assert_eq!(rooms.payers.census().live, 0, "a code that nobody used, too, is forgotten");
+        assert_eq!(rooms.outboxes.census().live, 0);
+        assert_eq!(house.gate.used(), 0);
+    });
+}
+
+#[test]
 fn a_platform_that_never_answers_keeps_nobody_awake_for_ever() {
     Estate::new().live(async |house| {
         house.bank.on_permit(crate::house::bank::Act::Silent);

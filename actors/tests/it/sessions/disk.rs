@@ -192,8 +192,12 @@ fn a_platform_that_panics_or_never_answers_holds_nobody_beyond_the_deadline() {
     ] {
         let what = format!("{permit:?} {pay:?}");
         Estate::new().live(async |house| {
-            permit.into_iter().for_each(|act| house.bank.on_permit(act));
-            pay.into_iter().for_each(|act| house.bank.on_pay(act));
+            if let Some(act) = permit {
+                house.bank.on_permit(act);
+            }
+            if let Some(act) = pay {
+                house.bank.on_pay(act);
+            }
             (0..9).for_each(|_| house.bank.on_inquire(Act::Panics));
             let waiting = house.wait(till(1), "sale", "12.50");
             settle().await;
