@@ -121,7 +121,7 @@ fn open(world: &Arc<World>, gate: &Gate, clock: &Arc<dyn Clock>) {
     world.furnish(rooms.clone());
     let borne = Intensity { most: 3, within: Duration::from_mins(1) };
     let backoff =
-        actors::supervisor::Backoff { first: Duration::from_millis(10), most: Duration::from_secs(1) };
+        actors::domain::backoff::Backoff { first: Duration::from_millis(10), cap: Duration::from_secs(1) };
     let mut supervisor = Supervisor::new(borne, backoff, Arc::clone(clock), |code| panic!("gave up: {code}"));
     let (places, limits) = ([Place::Here], Limits::standard(1_000));
     rooms.sessions.open(&mut supervisor, world, &places, limits);
