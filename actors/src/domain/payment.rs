@@ -29,6 +29,7 @@ pub struct Payment {
     id: PaymentId,
     keeper: Keeper,
     phase: Phase,
+    inquired: u8,
 }
 
 /// A fact with the instant at which it became true.
@@ -52,14 +53,18 @@ pub enum Outcome {
 impl Payment {
     /// A payment begins: the merchant is asked first, nothing is journaled yet.
     pub fn open(order: Order) -> (Self, Commands) {
-        let payment =
-            Self { id: order.payment(), keeper: order.keeper, phase: Phase::AwaitMerchant(Box::new(order)) };
+        let payment = Self {
+            id: order.payment(),
+            keeper: order.keeper,
+            phase: Phase::AwaitMerchant(Box::new(order)),
+            inquired: 0,
+        };
         (payment, Commands::taken().then(Effect::AskMerchant))
     }
 
     /// A reversal came for a payment that was never seen: it is remembered, and its order will be refused.
     pub fn reverse_unseen(id: PaymentId, keeper: Keeper) -> (Self, Commands) {
-        let payment = Self { id, keeper, phase: Phase::ReversedUnseen };
+        let payment = Self { id, keeper, phase: Phase::ReversedUnseen, inquired: 0 };
         (payment, Commands::taken().record(Fact::ReversedUnseen(keeper)))
     }
 
@@ -94,25 +99,39 @@ impl Payment {
     }
 
     fn resumed(mut self, now: Timestamp) -> Result<(Self, Commands), OutOfPlace> {
-        let mut commands = Commands::new(Verdict::Taken);
-        match &mut self.phase {
+        let commands = Commands::new(Verdict::Taken);
+        let commands = match &mut self.phase {
             Phase::AwaitPermit(_, _, attempt, asked) => {
                 *asked = Asked::Again;
-                commands = commands.then(Effect::AskPermit(*attempt));
+                commands.then(Effect::AskPermit(*attempt))
             }
-            Phase::AwaitPayment(_, _, attempt, _) => commands = commands.then(Effect::Inquire(*attempt)),
+            Phase::AwaitPayment(_, _, attempt, _) => {
+                let attempt = *attempt;
+                self.inquiring(commands, attempt)
+            }
             Phase::AwaitOutcome(_, _, attempt, _) => {
                 let attempt = *attempt;
-                commands = commands
-                    .record(Fact::Doubted(attempt))
-                    .record(Fact::Inquired(attempt))
-                    .then(Effect::Inquire(attempt));
+                self.inquiring(commands.record(Fact::Doubted(attempt)), attempt)
             }
-            _ => {}
-        }
+            _ => commands,
+        };
         let payment = commands.facts.iter().try_fold(self, |payment, fact| payment.after(now, fact))?;
         let commands = payment.told_again(commands);
         Ok((payment, commands))
+    }
+
+    /// The platform is asked, if this payment's budget of inquiries has one left.
+    fn inquiring(&self, commands: Commands, attempt: phase::Attempt) -> Commands {
+        if self.may_inquire() {
+            commands.record(Fact::Inquired(attempt)).then(Effect::Inquire(attempt))
+        } else {
+            commands
+        }
+    }
+
+    /// Whether the budget has an inquiry left: it is the payment's, however often it falls into doubt or is restarted.
+    fn may_inquire(&self) -> bool {
+        self.phase.deal().is_some_and(|deal| self.inquired < deal.admission.terms.inquiries_max)
     }
 
     /// A keeper can die between a fact and the effects that waited for it: what is owed and what is decided is said
@@ -135,7 +154,7 @@ impl Payment {
             | Phase::AwaitOutcome(..) => Some(answer_by),
             Phase::AwaitConfirmation(_, _, confirm_by) => Some(answer_by.min(*confirm_by)),
             Phase::AwaitPayment(_, _, _, interface) => Some(answer_by.min(interface.expires)),
-            Phase::InDoubt(_, _, _, _, inquiries) => Some(answer_by.min(inquiries.next)),
+            Phase::InDoubt(_, _, _, _, ask_at) => Some(answer_by.min(*ask_at)),
             _ => None,
         }
     }

@@ -183,8 +183,13 @@ fn the_published_graph_is_what_the_machine_does() {
             }
         }
     }
-    // Births that no event of a phase shows: an order of a payer's own, and a reversal of what was never seen.
-    edges.extend([("none", "await_confirmation"), ("none", "reversed_unseen")]);
+    // What no event of a phase shows: an order of a payer's own, a reversal of what was never seen, and the inquiry
+    // with which a restart goes on.
+    edges.extend([
+        ("none", "await_confirmation"),
+        ("none", "reversed_unseen"),
+        ("await_payment", "await_payment"),
+    ]);
     assert_eq!(edges, GRAPH.into_iter().collect());
 }
 

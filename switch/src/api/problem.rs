@@ -247,7 +247,7 @@ impl From<Misfit> for Problem {
     fn from(misfit: Misfit) -> Self {
         let kind = match misfit {
             Misfit::NotYours => Kind::NotFound,
-            Misfit::SameKeyOtherData | Misfit::MoreThanPaid => Kind::Unprocessable,
+            Misfit::SameKeyOtherData | Misfit::MoreThanPaid | Misfit::TooManyRefunds => Kind::Unprocessable,
             Misfit::StaleBinding
             | Misfit::OtherAmount
             | Misfit::NotNow

@@ -166,6 +166,9 @@ pub enum Misfit {
     /// More than is left of it.
     #[error("the refunds of this payment would exceed what was paid")]
     MoreThanPaid,
+    /// The payment has seen too many refunds.
+    #[error("a payment has at most 100 refunds, refused ones included")]
+    TooManyRefunds,
     /// Refunds stand in the way of a reversal.
     #[error("a refund was made of this payment: refund the rest instead of reversing it")]
     AlreadyRefunded,

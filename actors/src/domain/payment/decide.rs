@@ -9,14 +9,15 @@ use super::event::Event;
 use super::outcome::{
     Effect as Undone, Failure, InquiryOutcome, PaymentOutcome, PermitOutcome, RefundOutcome, ReversalOutcome,
 };
-use super::phase::{
-    Asked, Attempt, Claim, Consent, Deal, Digest32, Inquiries, Phase, Receipt, RefundState, Undoing,
-};
+use super::phase::{Asked, Attempt, Claim, Consent, Deal, Digest32, Phase, Receipt, RefundState, Undoing};
 use crate::domain::identity::{PayerId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::order::{Admission, Order};
 use crate::domain::response_code::Refusal;
 use crate::domain::time::Timestamp;
+
+/// Refunds of one payment, refused ones included: its life has to stay small.
+const REFUNDS_MAX: usize = 100;
 
 pub(super) fn decide(payment: &Payment, now: Timestamp, event: Event) -> Commands {
     match event {
@@ -355,6 +356,9 @@ impl Payment {
         let Phase::Paid(_, consent, receipt, refunds) = &self.phase else {
             return Commands::misfit(Misfit::NotPaid);
         };
+        if refunds.len() >= REFUNDS_MAX && refunds.iter().all(|refund| refund.id != id) {
+            return Commands::misfit(Misfit::TooManyRefunds);
+        }
         if let Some(known) = refunds.iter().find(|refund| refund.id == id) {
             return if known.money == money {
                 Commands::already()
@@ -401,22 +405,16 @@ impl Payment {
             Phase::AwaitPayment(..) if answer_is_due => self.undo(Refusal::NotPaidInTime),
             Phase::InDoubt(..) if answer_is_due => self.undo(Refusal::PlatformSilent),
             // The permit ran out, but the phone may have used it a moment before: ask, do not guess.
-            Phase::AwaitPayment(_, _, attempt, _) => self.told(
-                Commands::taken()
-                    .record(Fact::Doubted(*attempt))
-                    .record(Fact::Inquired(*attempt))
-                    .then(Effect::Inquire(*attempt)),
-            ),
-            Phase::InDoubt(deal, _, attempt, _, inquiries) => self.inquire_again(deal, *attempt, *inquiries),
+            Phase::AwaitPayment(_, _, attempt, _) if self.may_inquire() => {
+                let doubted = Commands::taken().record(Fact::Doubted(*attempt));
+                self.told(self.inquiring(doubted, *attempt))
+            }
+            Phase::AwaitPayment(..) => self.undo(Refusal::NotPaidInTime),
+            Phase::InDoubt(_, _, attempt, ..) if self.may_inquire() => {
+                self.inquiring(Commands::taken(), *attempt)
+            }
+            Phase::InDoubt(..) => self.undo(Refusal::PlatformSilent),
             _ => Commands::already(),
-        }
-    }
-
-    fn inquire_again(&self, deal: &Deal, attempt: Attempt, inquiries: Inquiries) -> Commands {
-        if inquiries.made < deal.admission.terms.inquiries_max {
-            Commands::taken().record(Fact::Inquired(attempt)).then(Effect::Inquire(attempt))
-        } else {
-            self.undo(Refusal::PlatformSilent)
         }
     }
 

@@ -3,7 +3,7 @@
 //! Nothing is decided here. A fact that cannot follow the phase before it is out of place: a bug where the
 //! fact was just made, a journal of another world where it was read.
 use super::command::Fact;
-use super::phase::{Asked, Attempt, Claim, Deal, Inquiries, Phase, Refund, RefundState, Undo, Undoing};
+use super::phase::{Asked, Attempt, Claim, Deal, Phase, Refund, RefundState, Undo, Undoing};
 use super::{Payment, Stamped};
 use crate::domain::identity::{Keeper, PaymentId, RefundId};
 use crate::domain::order::Order;
@@ -32,16 +32,17 @@ impl Payment {
             Fact::ReversedUnseen(keeper) => (*keeper, Phase::ReversedUnseen),
             other => return Err(OutOfPlace { payment: id, fact: other.name(), phase: "none" }),
         };
-        Ok(Self { id, keeper, phase })
+        Ok(Self { id, keeper, phase, inquired: 0 })
     }
 
     /// The payment after `fact` became true at `at`.
     pub fn after(self, at: Timestamp, fact: &Fact) -> Result<Self, OutOfPlace> {
-        let Self { id, keeper, phase } = self;
+        let Self { id, keeper, phase, inquired } = self;
         let before = phase.name();
         let phase =
             follow(phase, at, fact).ok_or(OutOfPlace { payment: id, fact: fact.name(), phase: before })?;
-        Ok(Self { id, keeper, phase })
+        let inquired = inquired.saturating_add(u8::from(matches!(fact, Fact::Inquired(_))));
+        Ok(Self { id, keeper, phase, inquired })
     }
 }
 
@@ -129,15 +130,17 @@ fn doubted(phase: Phase, at: Timestamp, fact: &Fact) -> Option<Phase> {
             | Phase::AwaitOutcome(deal, consent, held, interface),
             Fact::Doubted(attempt),
         ) if held == *attempt => {
-            let inquiries = Inquiries { made: 0, next: next_inquiry(&deal, at) };
-            Some(Phase::InDoubt(deal, consent, held, interface, inquiries))
+            let ask_at = next_inquiry(&deal, at);
+            Some(Phase::InDoubt(deal, consent, held, interface, ask_at))
         }
-        (Phase::InDoubt(deal, consent, held, interface, inquiries), Fact::Inquired(attempt))
+        (Phase::InDoubt(deal, consent, held, interface, _), Fact::Inquired(attempt)) if held == *attempt => {
+            let ask_at = next_inquiry(&deal, at);
+            Some(Phase::InDoubt(deal, consent, held, interface, ask_at))
+        }
+        (Phase::AwaitPayment(deal, consent, held, interface), Fact::Inquired(attempt))
             if held == *attempt =>
         {
-            let inquiries =
-                Inquiries { made: inquiries.made.saturating_add(1), next: next_inquiry(&deal, at) };
-            Some(Phase::InDoubt(deal, consent, held, interface, inquiries))
+            Some(Phase::AwaitPayment(deal, consent, held, interface))
         }
         (
             Phase::AwaitOutcome(deal, consent, held, interface)

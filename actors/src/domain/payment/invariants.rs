@@ -142,7 +142,7 @@ pub enum Line {
 }
 
 /// The published state graph: which phase can follow which, from the first durable fact on.
-pub const GRAPH: [(&str, &str); 33] = [
+pub const GRAPH: [(&str, &str); 34] = [
     ("none", "await_phone"),
     ("none", "await_confirmation"),
     ("none", "declined"),
@@ -157,6 +157,7 @@ pub const GRAPH: [(&str, &str); 33] = [
     ("await_permit", "paid"),
     ("await_permit", "reversing"),
     ("await_permit", "declined"),
+    ("await_payment", "await_payment"),
     ("await_payment", "await_outcome"),
     ("await_payment", "in_doubt"),
     ("await_payment", "await_permit"),

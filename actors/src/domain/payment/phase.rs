@@ -22,8 +22,8 @@ pub enum Phase {
     AwaitPayment(Box<Deal>, Consent, Attempt, Box<Interface>),
     /// The payer's sealed credential went to the platform; its word is outstanding.
     AwaitOutcome(Box<Deal>, Consent, Attempt, Box<Interface>),
-    /// The platform may or may not have taken the money.
-    InDoubt(Box<Deal>, Consent, Attempt, Box<Interface>, Inquiries),
+    /// The platform may or may not have taken the money; it is asked (again) at the deadline.
+    InDoubt(Box<Deal>, Consent, Attempt, Box<Interface>, Deadline),
     /// The money moved and the terminal may be told so. Refunds happen here.
     Paid(Box<Deal>, Consent, Receipt, Vec<Refund>),
     /// Whatever the platform did is being undone; the terminal's answer is already no.
@@ -127,15 +127,6 @@ pub struct Receipt {
     pub reference: Box<str>,
     /// How much moved.
     pub money: Money,
-}
-
-/// How often an unknown outcome has been asked about, and when it is next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inquiries {
-    /// Inquiries made so far.
-    pub made: u8,
-    /// When the next one is due.
-    pub next: Deadline,
 }
 
 /// What is being undone, and why.

@@ -2,10 +2,10 @@
 use super::each_phase_of_an_order;
 use crate::life::{Life, PERMIT_GOOD_FOR, TERMS, anna, attempt, on_record, receipt};
 use actors::domain::outbox::DebtKind;
-use actors::domain::payment::command::{Alarm, Effect};
+use actors::domain::payment::command::{Alarm, Effect, Misfit, Verdict};
 use actors::domain::payment::event::Event;
 use actors::domain::payment::outcome::{
-    Failure, InquiryOutcome, PaymentOutcome, PermitOutcome, ReversalOutcome,
+    Failure, InquiryOutcome, PaymentOutcome, PermitOutcome, RefundOutcome, ReversalOutcome,
 };
 use actors::domain::response_code::Refusal;
 
@@ -24,6 +24,31 @@ fn an_unknown_outcome_is_inquired_within_its_budget_and_then_reversed_until_ackn
         .owes(&[DebtKind::Reversal])
         .reversal_acknowledged()
         .ends_closed();
+}
+
+#[test]
+fn restarts_and_new_doubts_spend_the_same_budget_of_inquiries() {
+    let mut life = Life::awaits_payment();
+    for spent in 0..TERMS.inquiries_max + 2 {
+        life = life.crashes();
+        let inquiry = Effect::Inquire(life.attempt());
+        life = if spent < TERMS.inquiries_max { life.does(inquiry) } else { life.does_not(inquiry) };
+        life = life.inquiry_says(InquiryOutcome::Unknown).stands("await_payment");
+    }
+    life.pays().platform_says(PaymentOutcome::Unknown).sleeps_until_it_wakes().stands("reversing");
+}
+
+#[test]
+fn a_payment_has_a_hundred_refunds_at_most() {
+    let mut life = Life::paid();
+    for number in 0..100 {
+        let name = format!("R{number}");
+        life = life.refund_asked(&name, "0.01").refund_says(&name, RefundOutcome::Refused);
+    }
+    life.refund_asked("R100", "0.01")
+        .misfits(Misfit::TooManyRefunds)
+        .refund_asked("R7", "0.01")
+        .hears_back(Verdict::Already);
 }
 
 #[test]
