@@ -1,30 +1,29 @@
 //! What the process tells about itself: log lines as JSON on standard error, and metrics for Prometheus.
 //!
-//! Both are installed once, before the first actor takes a handle. Buckets are set here, next to the promises they
-//! measure; a metric's name and labels stand where it is counted. `/metrics` is rendered by the admin door.
+//! Both are installed once, before the first actor takes a handle. `catalogue` lists the metrics and their buckets; labels
+//! stand where they are counted. `/metrics` is rendered by the admin door.
+use catalogue::{Kind, METRICS};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
-/// Seconds, for what a person or a terminal waits for.
-const PATIENCE: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
-/// Seconds, for what the machine does in between.
-const WORK: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
-/// Records in one group commit.
-const BATCH: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
+pub mod catalogue;
 
 /// How often the exporter tidies what it has gathered.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Installs the metrics recorder of this process.
 pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
-    let suffix = |end: &str| Matcher::Suffix(end.to_owned());
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(suffix("turnout_payment_seconds"), &PATIENCE)?
-        .set_buckets_for_metric(suffix("_batch_records"), &BATCH)?
-        .set_buckets_for_metric(suffix("_seconds"), &WORK)?
-        .install_recorder()
+    let mut builder = PrometheusBuilder::new();
+    for metric in METRICS {
+        if let Kind::Histogram(buckets) = metric.kind {
+            builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)?;
+        }
+    }
+    let handle = builder.install_recorder()?;
+    catalogue::describe();
+    Ok(handle)
 }
 
 /// Keeps the exporter tidy for as long as the process lives; without it, histograms grow.

@@ -46,19 +46,6 @@ pub struct Tally {
 impl Tally {
     /// Counts for `platform`.
     pub fn of(platform: PlatformId) -> Self {
-        metrics::describe_counter!(
-            "turnout_platform_requests_total",
-            "Requests to payment platforms by outcome"
-        );
-        metrics::describe_histogram!(
-            "turnout_platform_request_seconds",
-            metrics::Unit::Seconds,
-            "Time from a request to a payment platform until its outcome was decided"
-        );
-        metrics::describe_counter!(
-            "turnout_platform_lies_total",
-            "Answers of payment platforms that name another payment, amount or currency than was asked about"
-        );
         Self { platform: platform.to_string() }
     }
 

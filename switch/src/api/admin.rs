@@ -135,21 +135,21 @@ pub async fn is_ready(doors: web::Data<Doors>) -> Result<HttpResponse, Problem> 
 }
 
 /// What Prometheus scrapes.
-#[utoipa::path(get, path = "/metrics", tag = "health", operation_id = "metrics", security(("operator" = [])),
+#[utoipa::path(get, path = "/metrics", tag = "health", operation_id = "metrics", security((), ("operator" = [])),
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")))]
 pub async fn metrics(_: Operator, doors: web::Data<Doors>) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((doors.ports.metrics)())
 }
 
 /// What the switch is doing.
-#[utoipa::path(get, path = "/v1/overview", tag = "overview", operation_id = "overview", security(("operator" = [])),
+#[utoipa::path(get, path = "/v1/overview", tag = "overview", operation_id = "overview", security((), ("operator" = [])),
     responses((status = 200, description = "How things stand", body = Overlook)))]
 pub async fn overview(_: Operator, doors: web::Data<Doors>) -> HttpResponse {
     HttpResponse::Ok().json(doors.ports.overview.look().await)
 }
 
 /// The overview, every second, as Server-Sent Events named `overview`.
-#[utoipa::path(get, path = "/v1/overview/events", tag = "overview", operation_id = "followOverview", security(("operator" = [])),
+#[utoipa::path(get, path = "/v1/overview/events", tag = "overview", operation_id = "followOverview", security((), ("operator" = [])),
     responses((status = 200, description = "The stream", body = String, content_type = "text/event-stream")))]
 pub async fn follow_overview(_: Operator, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
     let place = doors.streams.place()?;
@@ -181,7 +181,7 @@ pub struct Search {
 }
 
 /// Payments from the read model.
-#[utoipa::path(get, path = "/v1/payments", tag = "payments", operation_id = "search", params(Search), security(("operator" = [])),
+#[utoipa::path(get, path = "/v1/payments", tag = "payments", operation_id = "search", params(Search), security((), ("operator" = [])),
     responses((status = 200, description = "The payments, newest first", body = Payments<HistoryPayment>)))]
 pub async fn search(
     _: Operator,
@@ -211,7 +211,7 @@ fn status(name: &str) -> Result<Status, Problem> {
 
 /// A payment's whole life, from the journal.
 #[utoipa::path(get, path = "/v1/payments/{id}/trace", tag = "payments", operation_id = "tracePayment",
-    params(PaymentParam), security(("operator" = [])),
+    params(PaymentParam), security((), ("operator" = [])),
     responses((status = 200, description = "The steps", body = Trace)))]
 pub async fn trace_payment(
     _: Operator,
@@ -246,7 +246,7 @@ pub struct OutboxView {
 }
 
 /// What is owed to platforms, whichever it is.
-#[utoipa::path(get, path = "/v1/outbox", tag = "overview", operation_id = "outbox", security(("operator" = [])),
+#[utoipa::path(get, path = "/v1/outbox", tag = "overview", operation_id = "outbox", security((), ("operator" = [])),
     responses((status = 200, description = "The debts, oldest first", body = OutboxView)))]
 pub async fn outbox(_: Operator, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
     let now = doors.now();

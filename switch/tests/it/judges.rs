@@ -1,6 +1,6 @@
 //! A house on real sockets for judges from outside: `schemathesis` and `openapi-spec-validator`.
 //!
-//! Ignored unless asked for, because the judges are Python programs: `switch/tests/judges/schemathesis.py` says how to
+//! Ignored unless asked for, because the judges are Python programs: `switch/tests/judges/judge.py` says how to
 //! get them. The judges are shown something bad first, and have to say so.
 use crate::world::{house_with, settings};
 use actix_web::{App, HttpServer};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use switch::api::Settings;
 
 #[actix_web::test]
-#[ignore = "needs Python's schemathesis and openapi-spec-validator: see switch/tests/judges/schemathesis.py"]
+#[ignore = "needs Python's schemathesis and openapi-spec-validator: see switch/tests/judges/judge.py"]
 async fn the_judges_find_no_server_error_and_no_undocumented_status() {
     let house = house_with(Settings { wait_max: Duration::from_secs(1), ..settings() });
     let (phones, terminals, admin) =
@@ -38,7 +38,7 @@ async fn the_judges_find_no_server_error_and_no_undocumented_status() {
     for server in servers {
         actix_web::rt::spawn(server);
     }
-    let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/judges/schemathesis.py");
+    let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/judges/judge.py");
     let python = std::env::var("JUDGES_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let judged = actix_web::web::block(move || {
         let mut command = Command::new(python);
