@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use stage::Stage;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,7 +77,8 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
 }
 
 fn announce(args: &DemoArgs, name: &str) -> io::Result<()> {
-    if args.json { Ok(()) } else { say(&format!("  …  {name}\r")) }
+    // The line is overwritten by the outcome: only where somebody watches.
+    if args.json || !io::stdout().is_terminal() { Ok(()) } else { say(&format!("  …  {name}\r")) }
 }
 
 fn report(args: &DemoArgs, told: &Told) -> anyhow::Result<()> {

@@ -40,12 +40,27 @@ const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024
 
 /// All of them, by the room in which they are counted.
 pub const METRICS: [Metric; 31] = [
-    counter("turnout_payments_total", "Payments that were decided, by outcome and by the reason of a refusal."),
-    seconds("turnout_payment_seconds", PATIENCE, "From the terminal's order to its answer, people's time included."),
+    counter(
+        "turnout_payments_total",
+        "Payments that were decided, by outcome and by the reason of a refusal.",
+    ),
+    seconds(
+        "turnout_payment_seconds",
+        PATIENCE,
+        "From the terminal's order to its answer, people's time included.",
+    ),
     counter("turnout_payment_phases_total", "Payments that entered a phase."),
     counter("turnout_alarms_total", "Payments that a person has to look at, by reason."),
-    gauge("turnout_outbox_owed", Unit::Count, "What is owed to a platform: reversals and refunds not yet acknowledged."),
-    gauge("turnout_outbox_oldest_seconds", Unit::Seconds, "How long the oldest of what is owed to a platform has been owed."),
+    gauge(
+        "turnout_outbox_owed",
+        Unit::Count,
+        "What is owed to a platform: reversals and refunds not yet acknowledged.",
+    ),
+    gauge(
+        "turnout_outbox_oldest_seconds",
+        Unit::Seconds,
+        "How long the oldest of what is owed to a platform has been owed.",
+    ),
     gauge("turnout_actors_live", Unit::Count, "Actors in memory."),
     counter("turnout_actors_woken_total", "Actors woken from the journal for a message."),
     counter("turnout_actors_slept_total", "Idle actors put to sleep."),
@@ -55,10 +70,18 @@ pub const METRICS: [Metric; 31] = [
     gauge("turnout_gate_in_use", Unit::Count, "Questions inside the gate."),
     gauge("turnout_gate_limit", Unit::Count, "Questions that the gate admits."),
     counter("turnout_http_requests_total", "Requests answered, by door, route and class of the status."),
-    seconds("turnout_http_request_seconds", ANSWERS, "From a request's head to its answer, waits that were asked for included."),
+    seconds(
+        "turnout_http_request_seconds",
+        ANSWERS,
+        "From a request's head to its answer, waits that were asked for included.",
+    ),
     gauge("turnout_http_in_flight", Unit::Count, "Requests that are being answered."),
     counter("turnout_platform_requests_total", "Requests to platforms, by operation and outcome."),
-    seconds("turnout_platform_request_seconds", ANSWERS, "From a request to a platform until its outcome was decided."),
+    seconds(
+        "turnout_platform_request_seconds",
+        ANSWERS,
+        "From a request to a platform until its outcome was decided.",
+    ),
     counter(
         "turnout_platform_lies_total",
         "Answers of platforms that name another payment, amount or currency than was asked about.",
@@ -70,7 +93,11 @@ pub const METRICS: [Metric; 31] = [
     gauge("turnout_journal_segment_bytes", Unit::Bytes, "Bytes used of the present segment."),
     counter("turnout_journal_torn_tails_total", "Torn tails that were cut back at a start."),
     counter("turnout_journal_snapshots_ignored_total", "Snapshots that could not be believed at a start."),
-    gauge("turnout_journal_room_reserve", Unit::Count, "1 while only the reserve is left to write to, else 0."),
+    gauge(
+        "turnout_journal_room_reserve",
+        Unit::Count,
+        "1 while only the reserve is left to write to, else 0.",
+    ),
     gauge("turnout_journal_open_lives", Unit::Count, "Open payments on the shelf."),
     gauge(
         "turnout_journal_misfits",

@@ -88,10 +88,8 @@ async fn a_silent_platform_is_reversed_and_both_sides_are_told() {
     let payment = till.charge("sale-1", &sale, 0).await.expect(202);
     let confirmed = phone.confirm(&phone.card().await).await.expect(200);
     let stood = phone.pay(&confirmed, "silent").await.expect(200);
-    assert!(
-        ["reversing", "reversed", "awaiting_outcome"].contains(&stood["status"].as_str().unwrap()),
-        "{stood}"
-    );
+    // The platform's own time is over, the terminal's is not: nobody guesses.
+    assert_eq!(stood["status"], "in_doubt", "{stood}");
     let path = format!("/v1/payments/{}", payment["id"].as_str().unwrap());
     let request =
         till.request(actix_web::test::TestRequest::get(), &path).insert_header(("prefer", "wait=60"));
