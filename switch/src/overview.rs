@@ -12,6 +12,7 @@ use actors::domain::response_code::ResponseCode;
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::Answer;
 use actors::ports::history::PastPayment;
+use actors::ports::roster::Roster;
 use actors::switchboard::Switchboard;
 use adapters::journal::FileJournal;
 use adapters::rfc3339;
@@ -154,6 +155,7 @@ impl Overview for LiveOverview {
 
 impl LiveOverview {
     async fn looked(self) -> Overlook {
+        let roster = self.switchboard.world().roster.as_ref();
         let now = self.switchboard.now();
         let outbox = self.owed(now).await;
         let rooms = self.switchboard.world().rooms();
@@ -173,7 +175,7 @@ impl LiveOverview {
                 merchants: rooms.merchants.census().live,
             },
             journal: JournalAt { durable_seq: self.journal.durable_seq().0 },
-            recent: seen.recent.iter().filter_map(recent).collect(),
+            recent: seen.recent.iter().filter_map(|row| recent(row, roster)).collect(),
         }
     }
 
@@ -205,8 +207,10 @@ fn owed_item(owed: &Standing, now: Timestamp) -> OwedItem {
     }
 }
 
-fn recent(row: &PastPayment) -> Option<Recent> {
-    let money = row.money?;
+fn recent(row: &PastPayment, roster: &dyn Roster) -> Option<Recent> {
+    let (money, merchant) = (row.money?, row.merchant?);
+    // A declined payment has forgotten the name that its payer was shown.
+    let own_name = || roster.merchant(merchant).map(|profile| profile.name.to_string());
     let took = row.decided_at.map(|at| at.since(row.started_at).as_millis());
     let response_code = match (row.status, row.refusal) {
         (Status::Approved, _) => Some(ResponseCode::APPROVED.as_str()),
@@ -218,8 +222,8 @@ fn recent(row: &PastPayment) -> Option<Recent> {
         status: row.status.name(),
         amount: money.decimal(),
         currency: money.currency().code(),
-        merchant: row.merchant?.to_string(),
-        merchant_name: row.merchant_name.as_deref().map(str::to_owned),
+        merchant: merchant.to_string(),
+        merchant_name: row.merchant_name.as_deref().map(str::to_owned).or_else(own_name),
         terminal: row.terminal.map(|terminal| terminal.to_string()),
         started_at: rfc3339::format(row.started_at),
         took_ms: took.and_then(|ms| u64::try_from(ms).ok()),

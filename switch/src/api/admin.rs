@@ -198,7 +198,7 @@ pub async fn search(
     let payer = search.payer.as_deref().map(PayerId::new).transpose().map_err(|e| id("payer", e))?;
     let status = search.status.as_deref().map(status).transpose()?;
     let rows = doors.ports.history.search(Wanted { terminal, payer, status, most }).await?;
-    let payments = rows.into_iter().map(HistoryPayment::for_operator).collect();
+    let payments = rows.into_iter().map(|row| HistoryPayment::for_operator(row, doors.roster())).collect();
     Ok(HttpResponse::Ok().json(Payments { payments }))
 }
 

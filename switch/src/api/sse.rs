@@ -5,8 +5,8 @@
 use super::doors::Doors;
 use super::problem::{Kind, Problem};
 use super::views::PhonePayment;
-use actix_web::HttpResponse;
 use actix_web::http::header;
+use actix_web::{HttpResponse, web};
 use actors::domain::time::Deadline;
 use actors::payer::{Change, EventNumber, Listening};
 use bytes::Bytes;
@@ -69,13 +69,14 @@ pub fn last_seen(text: &str) -> Option<EventNumber> {
 }
 
 /// A stream of what changes for a payer.
-pub fn changes(doors: &Doors, listening: Listening, until: Deadline, place: Place) -> HttpResponse {
+pub fn changes(doors: web::Data<Doors>, listening: Listening, until: Deadline, place: Place) -> HttpResponse {
     let feed = Feed {
         missed: listening.missed.into(),
         changes: listening.changes,
         heartbeat: doors.settings.heartbeat,
         ends: Box::pin(tokio::time::sleep(until.left(doors.now()))),
         place,
+        doors,
     };
     respond(stream::unfold(feed, |mut feed| async move {
         let told = feed.next().await?;
@@ -107,6 +108,7 @@ pub fn event(name: &str, data: &str) -> Bytes {
 }
 
 struct Feed {
+    doors: web::Data<Doors>,
     missed: VecDeque<Change>,
     changes: tokio::sync::mpsc::Receiver<Change>,
     heartbeat: Duration,
@@ -117,10 +119,10 @@ struct Feed {
 impl Feed {
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(change) = self.missed.pop_front() {
-            return Some(told(&change));
+            return Some(told(&self.doors, &change));
         }
         tokio::select! {
-            change = self.changes.recv() => change.map(|change| told(&change)),
+            change = self.changes.recv() => change.map(|change| told(&self.doors, &change)),
             () = &mut self.ends => None,
             _ = self.place.draining.changed() => None,
             () = tokio::time::sleep(self.heartbeat) => Some(Bytes::from_static(HEARTBEAT)),
@@ -128,10 +130,10 @@ impl Feed {
     }
 }
 
-fn told(change: &Change) -> Bytes {
+fn told(doors: &Doors, change: &Change) -> Bytes {
     let (number, name, data) = match change {
         Change::Payment(number, card) => {
-            (number, "payment", serde_json::to_string(&PhonePayment::of_card(card)).unwrap_or_default())
+            (number, "payment", serde_json::to_string(&PhonePayment::of_card(card, doors.roster())).unwrap_or_default())
         }
         Change::Resync(number) => (number, "resync", "{}".to_owned()),
     };

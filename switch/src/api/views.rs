@@ -7,11 +7,12 @@ use actors::domain::money::Money;
 use actors::domain::order::Order;
 use actors::domain::payer::Card;
 use actors::domain::payment::outcome::Failure;
-use actors::domain::payment::phase::{Attempt, Interface, Phase, Refund, RefundState};
+use actors::domain::payment::phase::{Attempt, Deal, Interface, Phase, Refund, RefundState};
 use actors::domain::payment::status::Status;
 use actors::domain::payment::{Outcome, Payment};
 use actors::domain::response_code::{Refusal, ResponseCode};
 use actors::ports::history::PastPayment;
+use actors::ports::roster::Roster;
 use actors::report::Report;
 use adapters::rfc3339::format as rfc3339;
 use serde::Serialize;
@@ -269,16 +270,16 @@ impl TerminalPayment {
 
 impl PhonePayment {
     /// The view of a report.
-    pub fn of_report(report: &Report) -> Self {
-        Self::of(&report.payment, report.last_failure)
+    pub fn of_report(report: &Report, roster: &dyn Roster) -> Self {
+        Self::of(&report.payment, report.last_failure, roster)
     }
 
     /// The view of a card.
-    pub fn of_card(card: &Card) -> Self {
-        Self::of(&card.payment, card.last_failure)
+    pub fn of_card(card: &Card, roster: &dyn Roster) -> Self {
+        Self::of(&card.payment, card.last_failure, roster)
     }
 
-    fn of(payment: &Payment, last_failure: Option<Failure>) -> Self {
+    fn of(payment: &Payment, last_failure: Option<Failure>, roster: &dyn Roster) -> Self {
         let phase = payment.phase();
         let (order, deal) = (phase.order(), phase.deal());
         let outcome = payment.outcome();
@@ -289,7 +290,7 @@ impl PhonePayment {
             amount: order.map(|order| order.money.decimal()),
             currency: order.map(|order| order.money.currency().code()),
             merchant: order.map(|order| order.merchant.to_string()),
-            merchant_name: deal.map(|deal| deal.admission.merchant_name.clone().into()),
+            merchant_name: order.and_then(|order| merchant_name(order, deal, roster)),
             terminal: terminal.map(|terminal| terminal.to_string()),
             reference: order.and_then(|order| order.reference.as_deref()).map(str::to_owned),
             epoch: phase.claim().map_or(0, |claim| claim.epoch),
@@ -314,9 +315,16 @@ impl PhonePayment {
     }
 }
 
+/// The name that the payer was shown; a declined payment has forgotten its deal, and then the merchant's own name serves.
+fn merchant_name(order: &Order, deal: Option<&Deal>, roster: &dyn Roster) -> Option<String> {
+    let shown = deal.map(|deal| deal.admission.merchant_name.to_string());
+    shown.or_else(|| roster.merchant(order.merchant).map(|profile| profile.name.to_string()))
+}
+
 impl HistoryPayment {
     /// A row as its payer may see it.
-    pub fn of(past: PastPayment) -> Self {
+    pub fn of(past: PastPayment, roster: &dyn Roster) -> Self {
+        let own_name = || roster.merchant(past.merchant?).map(|profile| profile.name.to_string());
         let decided = past.status.is_decided();
         let approved = decided.then(|| past.refusal.map_or(ResponseCode::APPROVED, Refusal::response_code));
         Self {
@@ -325,7 +333,7 @@ impl HistoryPayment {
             amount: past.money.map(Money::decimal),
             currency: past.money.map(|money| money.currency().code()),
             merchant: past.merchant.map(|id| id.to_string()),
-            merchant_name: past.merchant_name.map(Into::into),
+            merchant_name: past.merchant_name.map(Into::into).or_else(own_name),
             terminal: past.terminal.map(|id| id.to_string()),
             payer: None,
             reference: past.reference.map(Into::into),
@@ -340,9 +348,9 @@ impl HistoryPayment {
     }
 
     /// A row as the operator sees it.
-    pub fn for_operator(past: PastPayment) -> Self {
+    pub fn for_operator(past: PastPayment, roster: &dyn Roster) -> Self {
         let payer = past.payer.as_ref().map(masked);
-        Self { payer, ..Self::of(past) }
+        Self { payer, ..Self::of(past, roster) }
     }
 }
 

@@ -38,10 +38,10 @@ export async function tab(browser, url, { viewport = DESK, colorScheme = "light"
 }
 
 /** Keeps a picture where SHOTS_DIR says; without it, none. */
-export async function shot(page, name) {
+export async function shot(page, name, { fullPage = true } = {}) {
   if (!SHOTS) return;
   mkdirSync(SHOTS, { recursive: true });
-  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage });
 }
 
 /** Whether something sticks out to the right: nobody scrolls sideways on a phone. */

@@ -163,7 +163,7 @@ test("the_live_page_shows_the_switch_at_work_and_a_payments_whole_journey", asyn
     await shot(live.page, `live-${name}`);
     await live.page.locator("#recent .entry").first().click();
     await live.page.locator(".journey li").nth(3).waitFor();
-    await shot(live.page, `live-${name}-journey`);
+    await shot(live.page, `live-${name}-journey`, { fullPage: false });
     await fitsAndIsSilent(live);
   }
   await fitsAndIsSilent(till, phone);

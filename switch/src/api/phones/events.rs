@@ -20,5 +20,5 @@ pub async fn follow_events(
     let seen =
         request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).and_then(sse::last_seen);
     let listening = doors.board().listen(phone.0.payer, seen, doors.soon()).await?;
-    Ok(sse::changes(&doors, listening, phone.0.until, place))
+    Ok(sse::changes(doors, listening, phone.0.until, place))
 }

@@ -98,7 +98,7 @@ pub async fn confirm_payment(
         let waited = board.confirm(id, consent, money, Until::Leaves("await_permit"), doors.by(wait)).await;
         or_as_it_stands(waited, look).await
     }?;
-    Ok(answer(prefer, &report))
+    Ok(answer(&doors, prefer, &report))
 }
 
 /// Declines a payment.
@@ -116,7 +116,7 @@ pub async fn decline_payment(
 ) -> Result<HttpResponse, Problem> {
     let claim = Claim { payer: phone.0.payer, epoch: said.epoch };
     let report = doors.board().decline(id, claim, doors.soon()).await?;
-    Ok(answer(Prefer(None), &report))
+    Ok(answer(&doors, Prefer(None), &report))
 }
 
 /// Relays the sealed credential, unread; answers how the payment stands after the platform's word.
@@ -156,7 +156,7 @@ pub async fn present_credential(
         tokio::time::timeout(wait, presented).await.unwrap_or(Err(Refused::Fault(Fault::Expired)));
     let look = || board.payer_looks(payer, id, Until::Recorded, doors.soon());
     let report = or_as_it_stands(presented, look).await?;
-    Ok(answer(prefer, &report))
+    Ok(answer(&doors, prefer, &report))
 }
 
 fn is_compact_jwe(bytes: &[u8]) -> bool {
@@ -167,10 +167,10 @@ fn is_compact_jwe(bytes: &[u8]) -> bool {
     parts.len() == 5 && whole && parts.iter().all(|part| part.iter().all(is_base64url))
 }
 
-fn answer(prefer: Prefer, report: &Report) -> HttpResponse {
+fn answer(doors: &Doors, prefer: Prefer, report: &Report) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(applied) = prefer.applied() {
         response.insert_header(applied);
     }
-    response.json(PhonePayment::of_report(report))
+    response.json(PhonePayment::of_report(report, doors.roster()))
 }

@@ -27,7 +27,7 @@ pub struct Limit {
     responses((status = 200, description = "The payments", body = Payments<PhonePayment>)))]
 pub async fn list_payments(phone: Phone, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
     let cards = doors.board().cards(phone.0.payer, doors.soon()).await?;
-    let payments = cards.iter().map(PhonePayment::of_card).collect();
+    let payments = cards.iter().map(|card| PhonePayment::of_card(card, doors.roster())).collect();
     Ok(HttpResponse::Ok().json(Payments { payments }))
 }
 
@@ -44,7 +44,7 @@ pub async fn list_history(
         return Err(Problem::field("limit", "a limit is 1 to 100"));
     }
     let rows = doors.ports.history.of_payer(phone.0.payer, most).await?;
-    let payments = rows.into_iter().map(HistoryPayment::of).collect();
+    let payments = rows.into_iter().map(|row| HistoryPayment::of(row, doors.roster())).collect();
     Ok(HttpResponse::Ok().json(Payments { payments }))
 }
 
@@ -69,5 +69,5 @@ pub async fn look_at_own_payment(
     if let Some(applied) = prefer.applied() {
         response.insert_header(applied);
     }
-    Ok(response.json(PhonePayment::of_report(&report)))
+    Ok(response.json(PhonePayment::of_report(&report, doors.roster())))
 }

@@ -313,7 +313,7 @@ export function history(payments) {
 }
 
 function lines(payment) {
-  const time = clockTime(payment.at);
+  const time = clockTime(payment.started_at);
   return [
     h(
       "span",

@@ -89,7 +89,7 @@ export const phones = [
       {
         payments: mine(ask.world, payerOf(ask).payer)
           .filter(({ status }) => DECIDED.includes(status))
-          .map((payment) => ({ ...phoneView(payment), at: payment.started_at }))
+          .map((payment) => ({ ...phoneView(payment), started_at: payment.started_at }))
           .reverse(),
       },
     ],
