@@ -32,7 +32,7 @@ fn no_file_and_no_function_outgrows_a_reader() {
 
 #[test]
 fn a_function_that_outgrew_is_found() {
-    let body: Vec<String> = std::iter::once("    pub async fn too_long(".to_owned())
+    let body: Vec<String> = std::iter::once("    pub async fn too_long() {".to_owned())
         .chain((0..FUNCTION_MAX).map(|n| format!("        step_{n}();")))
         .chain(std::iter::once("    }".to_owned()))
         .collect();
