@@ -4,3 +4,4 @@
 mod http_client;
 mod journal;
 mod players;
+mod read_model;

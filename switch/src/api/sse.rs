@@ -132,9 +132,11 @@ impl Feed {
 
 fn told(doors: &Doors, change: &Change) -> Bytes {
     let (number, name, data) = match change {
-        Change::Payment(number, card) => {
-            (number, "payment", serde_json::to_string(&PhonePayment::of_card(card, doors.roster())).unwrap_or_default())
-        }
+        Change::Payment(number, card) => (
+            number,
+            "payment",
+            serde_json::to_string(&PhonePayment::of_card(card, doors.roster())).unwrap_or_default(),
+        ),
         Change::Resync(number) => (number, "resync", "{}".to_owned()),
     };
     let EventNumber { incarnation, number } = number;
