@@ -5,9 +5,10 @@
 //! wrong and what it may be. A JSON Schema of the file comes from `turnout check-config --schema`.
 use actors::domain::backoff::Backoff;
 use actors::domain::identity::{MerchantId, PlatformId, TerminalId};
-use actors::domain::merchant::{MerchantProfile, Route, Trading};
+use actors::domain::merchant::{MerchantProfile, Trading};
 use actors::domain::money::{Currency, Money};
 use actors::domain::order::Terms;
+use actors::domain::routing::Route;
 use actors::world::Rules;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

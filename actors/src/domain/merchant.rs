@@ -1,9 +1,9 @@
 //! The pure core of a merchant's actor: may this order be paid here, by which platform, on which terms.
-use super::identity::{MerchantId, PlatformId};
-use super::money::{Currency, Money};
+use super::identity::MerchantId;
+use super::money::Money;
 use super::order::{Admission, Order, Terms};
 use super::response_code::Refusal;
-use super::routing;
+use super::routing::{self, Route};
 
 /// What the operator agreed with a merchant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,15 +31,6 @@ pub enum Trading {
     Open,
     /// It does not; refunds and reversals still work.
     Closed,
-}
-
-/// A currency and the platform that takes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The currency.
-    pub currency: Currency,
-    /// The platform.
-    pub platform: PlatformId,
 }
 
 impl MerchantProfile {

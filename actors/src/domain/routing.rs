@@ -2,8 +2,16 @@
 //!
 //! Health and cost will have a say here when there is more than one platform to choose from.
 use super::identity::PlatformId;
-use super::merchant::Route;
 use super::money::Currency;
+
+/// A currency and the platform that takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The currency.
+    pub currency: Currency,
+    /// The platform.
+    pub platform: PlatformId,
+}
 
 /// The platform for `currency` among `routes`, in order of preference.
 pub fn choose(routes: &[Route], currency: Currency) -> Option<PlatformId> {

@@ -6,7 +6,7 @@ use actors::directory::{Directory, Limits, Place};
 use actors::domain::backoff::Backoff;
 use actors::domain::identity::{Keeper, MerchantId, PayerId, PaymentId, PlatformId, RefundId, TerminalId};
 use actors::domain::journal::{Entry, OpenLife, Recorded, Seq, Shelf, Shelved, Subject};
-use actors::domain::merchant::{MerchantProfile, Route, Trading};
+use actors::domain::merchant::{MerchantProfile, Trading};
 use actors::domain::money::Money;
 use actors::domain::order::Terms;
 use actors::domain::payment::Stamped;
@@ -14,6 +14,7 @@ use actors::domain::payment::outcome::{
     Effect, Failure, InquiryOutcome, PaymentOutcome, PermitOutcome, RefundOutcome, ReversalOutcome,
 };
 use actors::domain::payment::phase::{Attempt, Claim, Interface, Receipt};
+use actors::domain::routing::Route;
 use actors::domain::time::{Deadline, Timestamp};
 use actors::gate::Gate;
 use actors::ports::Answer;

@@ -401,19 +401,19 @@ impl Payment {
             Phase::AwaitMerchant(order) => Self::turned_away(order, Refusal::Fault),
             Phase::AwaitPhone(_) => self.declined(Refusal::NoPhone),
             Phase::AwaitConfirmation(..) => self.declined(Refusal::NotConfirmed),
-            Phase::AwaitPermit(..) | Phase::AwaitOutcome(..) => self.undo(Refusal::PlatformSilent),
             Phase::AwaitPayment(..) if answer_is_due => self.undo(Refusal::NotPaidInTime),
-            Phase::InDoubt(..) if answer_is_due => self.undo(Refusal::PlatformSilent),
             // The permit ran out, but the phone may have used it a moment before: ask, do not guess.
             Phase::AwaitPayment(_, _, attempt, _) if self.may_inquire() => {
                 let doubted = Commands::taken().record(Fact::Doubted(*attempt));
                 self.told(self.inquiring(doubted, *attempt))
             }
             Phase::AwaitPayment(..) => self.undo(Refusal::NotPaidInTime),
-            Phase::InDoubt(_, _, attempt, ..) if self.may_inquire() => {
+            Phase::InDoubt(_, _, attempt, ..) if !answer_is_due && self.may_inquire() => {
                 self.inquiring(Commands::taken(), *attempt)
             }
-            Phase::InDoubt(..) => self.undo(Refusal::PlatformSilent),
+            Phase::AwaitPermit(..) | Phase::AwaitOutcome(..) | Phase::InDoubt(..) => {
+                self.undo(Refusal::PlatformSilent)
+            }
             _ => Commands::already(),
         }
     }

@@ -3,10 +3,11 @@
 use super::bank::Bank;
 use actors::domain::identity::{Keeper, MerchantId, PayerId, PaymentId, TerminalId};
 use actors::domain::journal::{Entry, OpenLife, Recorded, Seq, Subject};
-use actors::domain::merchant::{MerchantProfile, Route, Trading};
+use actors::domain::merchant::{MerchantProfile, Trading};
 use actors::domain::money::{Currency, Money};
 use actors::domain::order::Terms;
 use actors::domain::payment::phase::Claim;
+use actors::domain::routing::Route;
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::Answer;
 use actors::ports::binding_store::{BindingStore, StoreFault};
