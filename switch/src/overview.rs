@@ -16,6 +16,7 @@ use actors::ports::roster::Roster;
 use actors::switchboard::Switchboard;
 use adapters::journal::FileJournal;
 use adapters::rfc3339;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -97,6 +98,8 @@ impl Seen {
             Some(shown) => *shown = row.clone(),
             None => self.recent.push_front(row.clone()),
         }
+        // A batch of rows comes in the order of ids.
+        self.recent.make_contiguous().sort_by_key(|row| Reverse(row.started_at));
         self.recent.truncate(RECENT_MAX);
     }
 
