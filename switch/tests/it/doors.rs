@@ -71,10 +71,13 @@ async fn too_much_is_refused_by_its_size_however_it_is_sent() {
 async fn noise_and_smuggling_get_an_answer_or_nothing_but_never_through() {
     let site = Site::small();
     let mut switch = site.opened(Log::Nowhere).await;
-    let two_lengths: &[u8] = b"POST /v1/login/codes HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef";
+    let two_lengths: &[u8] =
+        b"POST /v1/login/codes HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef";
     let both: &[u8] =
         b"POST /v1/login/codes HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-    for noise in [two_lengths, both, b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"\0\0\0\0\r\n\r\n"] {
+    for noise in
+        [two_lengths, both, b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"\0\0\0\0\r\n\r\n"]
+    {
         let heard = heard(site.ports.phones, noise, HEAD_GONE).await;
         assert!(heard.closed_after.is_some(), "{heard:?}");
         assert!(heard.status().is_none_or(|status| (400..500).contains(&status)), "{heard:?}");

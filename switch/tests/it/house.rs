@@ -220,6 +220,7 @@ fn written(folder: &Path, ports: Ports, platform: SocketAddr, tills: &[TillKey])
     std::fs::write(folder.join("platform.secret"), SECRET).unwrap();
     std::fs::write(folder.join("token.secret"), "tokens-outlive-the-process-that-minted-them").unwrap();
     let Ports { phones, terminals, admin } = ports;
+    let at = |name| folder.join(name).to_str().unwrap().to_owned();
     let mut text = format!(
         "[node]\njournal = {:?}\nread_model = {:?}\nworkers = 1\nsegment_mib = 1\n\
          [phones]\nlisten = \"127.0.0.1:{phones}\"\n[terminals]\nlisten = \"127.0.0.1:{terminals}\"\n\
@@ -228,14 +229,13 @@ fn written(folder: &Path, ports: Ports, platform: SocketAddr, tills: &[TillKey])
          [patience]\nplatform_seconds = 2\ninquire_seconds = 1\nowed_first_millis = 100\nowed_cap_seconds = 2\n\
          [[platform]]\nid = \"sandbox\"\nkind = \"sandbox\"\nurl = \"http://{platform}\"\nsecret = {{ file = {:?} }}\n\
          [[merchant]]\nid = \"M\"\nname = \"Kiosk\"\nlimits = {{ EUR = \"9000.00\" }}\nroutes = {{ EUR = \"sandbox\" }}\n",
-        folder.join("journal"),
-        folder.join("read-model.sqlite"),
-        folder.join("token.secret"),
-        folder.join("platform.secret"),
+        at("journal"),
+        at("read-model.sqlite"),
+        at("token.secret"),
+        at("platform.secret"),
     );
     for TillKey { id, key } in tills {
-        let digest = Sha256::digest(key.as_bytes());
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Sha256::digest(key.as_bytes()));
         write!(text, "[[terminal]]\nid = {id:?}\nmerchant = \"M\"\nkey_sha256 = \"{digest}\"\n").unwrap();
     }
     let path = folder.join("turnout.toml");
@@ -247,4 +247,12 @@ fn surroundings() -> Surroundings {
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_now());
     let dice: Arc<dyn Dice> = Arc::new(SystemDice::new().unwrap());
     Surroundings { network: Arc::new(TcpNetwork), tls: None, clock, dice }
+}
+
+/// In lower hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    })
 }

@@ -7,11 +7,11 @@
 use crate::house::{Log, Site, TillKey, turnout};
 use actors::domain::identity::{Keeper, PaymentId, TerminalId};
 use actors::domain::money::Money;
+use adapters::players::PlayFault;
 use adapters::players::phone::Phone;
 use adapters::players::sealing::DiceSealer;
 use adapters::players::seen::Status;
 use adapters::players::till::{Order, Sale};
-use adapters::players::PlayFault;
 use adapters::seal::Credential;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -83,7 +83,10 @@ struct Scene {
 
 async fn play(kills: u64, seed: u64) -> Audit {
     let scene = Rc::new(Scene {
-        site: Site::new((0..PAIRS).map(till_key).collect(), Credential { account: ACCOUNT, password: PASSWORD }),
+        site: Site::new(
+            (0..PAIRS).map(till_key).collect(),
+            Credential { account: ACCOUNT, password: PASSWORD },
+        ),
         is_over: Cell::new(false),
         kills: Cell::new(0),
         sold: RefCell::default(),

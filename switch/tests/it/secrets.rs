@@ -2,7 +2,7 @@
 //!
 //! A real `turnout serve` that logs everything it can plays a sale with canaries for secrets; then all that it ever wrote is
 //! searched for them in every coding in which they might hide. The same search has to find canaries that are planted.
-use crate::house::{Log, Site, TillKey, heard, turnout};
+use crate::house::{Log, Site, TillKey, heard, hex, turnout};
 use actors::domain::money::Money;
 use adapters::players::phone::Script;
 use adapters::players::sealing::DiceSealer;
@@ -10,7 +10,7 @@ use adapters::players::seen::PaymentSeen;
 use adapters::players::till::{Order, Sale};
 use adapters::seal::Credential;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -65,7 +65,7 @@ fn a_planted_canary_is_found_in_every_coding_and_at_every_place() {
     let plain: Writings = [("log".to_owned(), text.clone().into_bytes())].into();
     assert_eq!(hits(&plain, PASSWORD), Vec::<String>::new());
     let wide = |bytes: fn(u16) -> [u8; 2]| PASSWORD.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
-    let hex: String = PASSWORD.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(PASSWORD.as_bytes());
     let mut planted = vec![
         PASSWORD.as_bytes().to_vec(),
         hex.to_uppercase().into_bytes(),
@@ -110,36 +110,64 @@ async fn a_sale(site: &Site) -> (String, String, PaymentSeen) {
 
 /// Clients that put secrets where they do not belong: no answer repeats them, whatever is wrong with the request.
 async fn bad_requests(site: &Site, paid: &PaymentSeen, token: &str, writings: &mut Writings) {
-    let bearer = format!("Bearer {token}");
-    let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("T0:{TILL_KEY}")));
-    let (id, ports) = (&paid.id, site.ports);
-    let unsealed = format!("{{\"account\":\"{ACCOUNT}\",\"password\":\"{PASSWORD}\"}}");
-    let json = "application/json";
-    let credential = format!("/v1/payments/{id}/credential?attempt=1");
-    let asked: [(u16, &str, &str, &str, &str, String); 12] = [
-        (ports.phones, "POST", &credential, &bearer, "application/jose", unsealed.clone()),
-        (ports.phones, "POST", &credential, &bearer, json, unsealed.clone()),
-        (ports.phones, "POST", &credential, &bearer, "application/jose", format!("{PASSWORD}.{ACCOUNT}.a.b.c")),
-        (ports.phones, "POST", &format!("/v1/payments/{id}/decline"), &bearer, json, format!("{{\"epoch\":\"{PASSWORD}\"}}")),
-        (ports.phones, "POST", "/v1/login", "", json, format!("{{\"subscriber\":\"{ACCOUNT}\",\"code\":\"{PASSWORD}\"}}")),
-        (ports.phones, "POST", "/v1/login", "", json, format!("{{\"subscriber\":\"{SUBSCRIBER}\",\"code\":\"{PASSWORD}\",\"device_key\":\"{ACCOUNT}\"}}")),
-        (ports.phones, "POST", "/v1/login", "", json, format!("{PASSWORD}{unsealed}")),
-        (ports.phones, "PUT", "/v1/binding", &bearer, json, format!("{{\"terminal\":\"{PASSWORD}\"}}")),
-        (ports.phones, "GET", "/v1/payments", &basic, json, String::new()),
-        (ports.terminals, "GET", "/v1/terminal", &bearer, json, String::new()),
-        (ports.terminals, "POST", "/v1/payments", &basic, json, format!("{{\"amount\":\"{PASSWORD}\",\"currency\":\"{TILL_KEY}\"}}")),
-        (ports.terminals, "POST", "/v1/callbacks/sandbox", &basic, json, unsealed),
+    let authorizations = [
+        ("phone", format!("Bearer {token}")),
+        ("till", format!("Basic {}", STANDARD.encode(format!("T0:{TILL_KEY}")))),
+        ("nobody", String::new()),
     ];
-    for (number, (port, method, path, authorization, media_type, body)) in asked.into_iter().enumerate() {
+    for (number, bad) in bad_requests_with(&paid.id).into_iter().enumerate() {
+        let Bad { door, line, who, media_type, body } = bad;
+        let authorization = &authorizations.iter().find(|(name, _)| *name == who).unwrap().1;
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: switch\r\nConnection: close\r\nAuthorization: {authorization}\r\n\
+            "{line} HTTP/1.1\r\nHost: switch\r\nConnection: close\r\nAuthorization: {authorization}\r\n\
              Idempotency-Key: bad-{number}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
+        let port = if door == "phones" { site.ports.phones } else { site.ports.terminals };
         let answer = heard(port, request.as_bytes(), SOON).await;
-        assert!(answer.status().is_some_and(|status| (400..500).contains(&status)), "{path}: {answer:?}");
-        writings.insert(format!("the answer to bad request {number}, {method} {path}"), answer.text.into_bytes());
+        assert!(answer.status().is_some_and(|status| (400..500).contains(&status)), "{line}: {answer:?}");
+        writings.insert(format!("the answer to bad request {number}, {line}"), answer.text.into_bytes());
     }
+}
+
+struct Bad {
+    door: &'static str,
+    line: String,
+    who: &'static str,
+    media_type: &'static str,
+    body: String,
+}
+
+fn bad_requests_with(id: &str) -> Vec<Bad> {
+    const JOSE: &str = "application/jose";
+    const JSON: &str = "application/json";
+    let unsealed = format!(r#"{{"account":"{ACCOUNT}","password":"{PASSWORD}"}}"#);
+    let credential = &format!("POST /v1/payments/{id}/credential?attempt=1");
+    let decline = &format!("POST /v1/payments/{id}/decline");
+    let bad = |door, line: &str, who, media_type, body: String| Bad {
+        door,
+        line: line.into(),
+        who,
+        media_type,
+        body,
+    };
+    let phone = |line: &str, media_type, body| bad("phones", line, "phone", media_type, body);
+    let log_in = |body| bad("phones", "POST /v1/login", "nobody", JSON, body);
+    let till = |line: &str, body| bad("terminals", line, "till", JSON, body);
+    vec![
+        phone(credential, JOSE, unsealed.clone()),
+        phone(credential, JSON, unsealed.clone()),
+        phone(credential, JOSE, format!("{PASSWORD}.{ACCOUNT}.a.b.c")),
+        phone(decline, JSON, format!(r#"{{"epoch":"{PASSWORD}"}}"#)),
+        phone("PUT /v1/binding", JSON, format!(r#"{{"terminal":"{PASSWORD}"}}"#)),
+        log_in(format!(r#"{{"subscriber":"{ACCOUNT}","code":"{PASSWORD}"}}"#)),
+        log_in(format!(r#"{{"subscriber":"{SUBSCRIBER}","code":"{PASSWORD}","device_key":"{ACCOUNT}"}}"#)),
+        log_in(format!("{PASSWORD}{unsealed}")),
+        till("POST /v1/payments", format!(r#"{{"amount":"{PASSWORD}","currency":"{TILL_KEY}"}}"#)),
+        till("POST /v1/callbacks/sandbox", unsealed),
+        bad("phones", "GET /v1/payments", "till", JSON, String::new()),
+        bad("terminals", "GET /v1/terminal", "phone", JSON, String::new()),
+    ]
 }
 
 async fn told_to_operators(site: &Site, id: &str, writings: &mut Writings) {
@@ -157,9 +185,10 @@ async fn told_to_operators(site: &Site, id: &str, writings: &mut Writings) {
 async fn told_from_the_journal(site: &Site, id: &str, writings: &mut Writings) {
     let journal = site.journal();
     let [journal, id] = [journal.to_str().unwrap(), id];
-    for (name, arguments) in
-        [("turnout trace", vec!["trace", "--journal", journal, id]), ("turnout journal show", vec!["journal", "show", journal])]
-    {
+    for (name, arguments) in [
+        ("turnout trace", vec!["trace", "--journal", journal, id]),
+        ("turnout journal show", vec!["journal", "show", journal]),
+    ] {
         let output = turnout().args(arguments).output().await.unwrap();
         assert!(output.status.success(), "{output:?}");
         writings.insert(name.to_owned(), [output.stdout, output.stderr].concat());
@@ -187,13 +216,14 @@ fn files(folder: &Path, writings: &mut Writings) {
 /// Where `secret` is, in whatever coding.
 fn hits(writings: &Writings, secret: &str) -> Vec<String> {
     let needles = needles(secret);
-    let holds = |bytes: &[u8]| needles.iter().find(|(_, needle)| contains(bytes, needle)).map(|(coding, _)| *coding);
+    let holds =
+        |bytes: &[u8]| needles.iter().find(|(_, needle)| contains(bytes, needle)).map(|(coding, _)| *coding);
     let found = writings.iter().filter_map(|(place, bytes)| Some((place, holds(bytes)?)));
     found.map(|(place, coding)| format!("{secret} is in {place}, {coding}")).collect()
 }
 
 fn needles(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(secret.as_bytes());
     let mut needles = vec![
         ("plain", secret.as_bytes().to_vec()),
         ("in upper hex", hex.to_uppercase().into_bytes()),
