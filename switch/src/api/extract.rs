@@ -199,8 +199,8 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         let path = error.path().to_string();
         let inner = error.into_inner();
         match inner.classify() {
-            serde_json::error::Category::Data if path != "." => Problem::field(path, without_place(&inner)),
-            serde_json::error::Category::Data => Problem::new(Kind::InvalidField, without_place(&inner)),
+            serde_json::error::Category::Data if path != "." => Problem::field(path, complaint(&inner)),
+            serde_json::error::Category::Data => Problem::new(Kind::InvalidField, complaint(&inner)),
             _ => Problem::new(Kind::Malformed, format!("the body is not JSON: {inner}")),
         }
     })?;
@@ -243,10 +243,22 @@ pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Resul
     T::deserialize(from).map(Some)
 }
 
-/// The message without the line and column, which say little where the field is named.
-fn without_place(error: &serde_json::Error) -> String {
+/// The message without line and column, which say little where the field is named, and without the value: somebody may
+/// have put a password there, and problems end in other people's logs.
+fn complaint(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    for (said, open, close) in [
+        ("invalid type: string", " \"", "\", expected "),
+        ("invalid value: string", " \"", "\", expected "),
+        ("unknown variant", " `", "`, expected "),
+    ] {
+        let value = message.strip_prefix(said).and_then(|rest| rest.strip_prefix(open));
+        if let Some((_, expected)) = value.and_then(|value| value.rsplit_once(close)) {
+            return format!("{said}, expected {expected}");
+        }
+    }
+    message.to_owned()
 }
 
 /// What the query string says.
@@ -286,6 +298,20 @@ mod tests {
         for nonsense in ["wait", "wait=", "wait=-1", "wait=soon", "respond-async"] {
             assert_eq!(wait_seconds(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn a_complaint_says_what_is_expected_and_not_what_came() {
+        #[derive(Debug, Deserialize)]
+        enum Curve {
+            #[serde(rename = "P-256")]
+            P256,
+        }
+        let said = |json: &str| complaint(&serde_json::from_str::<Curve>(json).unwrap_err());
+        assert_eq!(said("\"se`, expected cret\""), "unknown variant, expected `P-256`");
+        let said = |json: &str| complaint(&serde_json::from_str::<u64>(json).unwrap_err());
+        assert_eq!(said("\"se\\\", expected cret\""), "invalid type: string, expected u64");
+        assert_eq!(said("-5"), "invalid value: integer `-5`, expected u64");
     }
 
     #[test]

@@ -4,37 +4,24 @@
 //! and paying. The auditor then holds what every till was told against the platform's own books, and nothing else.
 //! `KILLS` sets how often; `SEED` which moments.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+use crate::house::{Log, Site, TillKey, turnout};
 use actors::domain::identity::{Keeper, PaymentId, TerminalId};
 use actors::domain::money::Money;
-use actors::ports::clock::{Clock, Dice};
-use adapters::clock::SteadyClock;
-use adapters::dice::SystemDice;
-use adapters::http_client::TcpNetwork;
-use adapters::players::connection::Address;
-use adapters::players::device::DeviceKey;
+use adapters::players::PlayFault;
 use adapters::players::phone::Phone;
 use adapters::players::sealing::DiceSealer;
 use adapters::players::seen::Status;
-use adapters::players::till::{Order, Sale, Till};
-use adapters::players::{PlayFault, Surroundings};
+use adapters::players::till::{Order, Sale};
 use adapters::seal::Credential;
-use adapters::signature::SharedSecret;
-use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
-use switch::sandbox::{self, AccountConfig, RunningSandbox, SandboxConfig, World, books::Policy};
-use tokio::process::{Child, Command};
+use switch::sandbox::RunningSandbox;
 
 const PAIRS: usize = 4;
 const ACCOUNT: &str = "everybody";
 const PASSWORD: &str = "one-for-all";
-const SECRET: &str = "whsec_a2lsbGVkLWFuZC1zdGFydGVkLWFnYWluLTAxMjM0NTY3";
 
 /// A till waits so long for its answer; long enough for a restart in between.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -88,27 +75,23 @@ struct Sold {
 type Playing = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 struct Scene {
-    surroundings: Surroundings,
-    ports: [u16; 3],
+    site: Site,
     is_over: Cell<bool>,
     kills: Cell<u64>,
     sold: RefCell<Vec<Sold>>,
 }
 
 async fn play(kills: u64, seed: u64) -> Audit {
-    let folder = tempfile::tempdir().unwrap();
-    let ports = free_ports();
-    let surroundings = surroundings();
-    let sandbox = sandbox(&surroundings, &ports);
-    let config = write_config(folder.path(), &ports, sandbox.address());
     let scene = Rc::new(Scene {
-        surroundings,
-        ports,
+        site: Site::new(
+            (0..PAIRS).map(till_key).collect(),
+            Credential { account: ACCOUNT, password: PASSWORD },
+        ),
         is_over: Cell::new(false),
         kills: Cell::new(0),
         sold: RefCell::default(),
     });
-    let mut switch = started(&config, &scene).await;
+    let mut switch = scene.site.opened(Log::Nowhere).await;
     let spawn_all = |play: fn(Rc<Scene>, usize) -> Playing| -> Vec<_> {
         (0..PAIRS).map(|pair| actix_rt::spawn(play(Rc::clone(&scene), pair))).collect()
     };
@@ -120,7 +103,7 @@ async fn play(kills: u64, seed: u64) -> Audit {
         switch.start_kill().unwrap();
         switch.wait().await.unwrap();
         scene.kills.set(scene.kills.get() + 1);
-        switch = started(&config, &scene).await;
+        switch = scene.site.opened(Log::Nowhere).await;
     }
     scene.is_over.set(true);
     for till in tills {
@@ -128,30 +111,23 @@ async fn play(kills: u64, seed: u64) -> Audit {
     }
     // Phones go on for as long as a till may still wait for its payer.
     phones.iter().for_each(actix_rt::task::JoinHandle::abort);
-    let audit = settled(&scene, &sandbox).await;
+    let audit = settled(&scene).await;
     switch.start_kill().unwrap();
     switch.wait().await.unwrap();
-    let verified = Command::new(env!("CARGO_BIN_EXE_turnout"))
-        .args(["journal", "verify"])
-        .arg(folder.path().join("journal"))
-        .output()
-        .await
-        .unwrap();
+    let verified = turnout().args(["journal", "verify"]).arg(scene.site.journal()).output().await.unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
-    sandbox.stop().await;
     audit
 }
 
 /// Sells until the scene is over; each sale ends with an answer or an acknowledged reversal.
 async fn selling(scene: Rc<Scene>, pair: usize) {
-    let id = TerminalId::new(&format!("T{pair}")).unwrap();
-    let address = Address::new(&format!("http://127.0.0.1:{}", scene.ports[1])).unwrap();
-    let mut till = Till::new(scene.surroundings.clone(), address, id, &key(pair)).unwrap();
+    let id = TerminalId::new(&till_key(pair).id).unwrap();
+    let mut till = scene.site.till(pair);
     let mut cents = 100;
     while !scene.is_over.get() {
         cents += 1;
         let money = Money::parse(&format!("{}.{:02}", cents / 100, cents % 100), "EUR").unwrap();
-        let order = Order::new(&scene.surroundings, money, PATIENCE).unwrap();
+        let order = Order::new(&scene.site.surroundings, money, PATIENCE).unwrap();
         let before = scene.kills.get();
         let sale = till.sell(&order).await.expect("the switch deals with a till that it knows");
         scene.sold.borrow_mut().push(Sold {
@@ -165,8 +141,7 @@ async fn selling(scene: Rc<Scene>, pair: usize) {
 
 /// Does whatever is asked of the payer, again and again.
 async fn paying(scene: Rc<Scene>, pair: usize) {
-    let address = Address::new(&format!("http://127.0.0.1:{}", scene.ports[0])).unwrap();
-    let mut phone = Phone::new(scene.surroundings.clone(), address, DeviceKey::generate().unwrap());
+    let mut phone = scene.site.phone();
     let mut is_in = false;
     loop {
         if !is_in {
@@ -181,8 +156,8 @@ async fn paying(scene: Rc<Scene>, pair: usize) {
 
 async fn act(scene: &Scene, phone: &mut Phone, pair: usize) -> Result<(), PlayFault> {
     phone.bind(&format!("T{pair}")).await?;
-    let sealer = DiceSealer(scene.surroundings.dice.clone());
-    let credential = Credential { account: ACCOUNT, password: PASSWORD };
+    let sealer = DiceSealer(scene.site.surroundings.dice.clone());
+    let credential = scene.site.account();
     for payment in phone.payments().await? {
         match payment.status {
             Status::AwaitingConfirmation => {
@@ -199,11 +174,11 @@ async fn act(scene: &Scene, phone: &mut Phone, pair: usize) -> Result<(), PlayFa
 }
 
 /// Waits until the books agree with the tills, or for as long as they may take.
-async fn settled(scene: &Scene, sandbox: &RunningSandbox) -> Audit {
+async fn settled(scene: &Scene) -> Audit {
     let looks = u32::try_from(QUIET.as_millis() / 250).unwrap();
     let mut audit = Audit::default();
     for _ in 0..looks {
-        audit = audited(&scene.sold.borrow(), &booked(sandbox));
+        audit = audited(&scene.sold.borrow(), &booked(&scene.site.sandbox));
         if audit.violations.is_empty() {
             break;
         }
@@ -242,84 +217,8 @@ fn audited(sold: &[Sold], books: &BTreeMap<String, (&'static str, String)>) -> A
     audit
 }
 
-async fn started(config: &Path, scene: &Scene) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_turnout"));
-    let child = command.arg("serve").arg("--config").arg(config).kill_on_drop(true);
-    let mut child = child.stderr(std::process::Stdio::null()).spawn().unwrap();
-    for _ in 0..3_000 {
-        if tokio::net::TcpStream::connect(("127.0.0.1", scene.ports[0])).await.is_ok() {
-            return child;
-        }
-        assert!(child.try_wait().unwrap().is_none(), "the switch ended while it started");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the switch did not open its doors within 30 s");
-}
-
-fn sandbox(surroundings: &Surroundings, ports: &[u16; 3]) -> RunningSandbox {
-    let account = AccountConfig {
-        name: ACCOUNT.to_owned(),
-        password: PASSWORD.to_owned().into(),
-        balances: vec![Money::parse("900000000.00", "EUR").unwrap()],
-    };
-    let config = SandboxConfig {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        tls: None,
-        listen_payers: None,
-        public_address: None,
-        callback_url: Some(format!("http://127.0.0.1:{}/v1/callbacks/sandbox", ports[1])),
-        secret: SharedSecret::parse(SECRET).unwrap(),
-        accounts: vec![account],
-        policy: Policy { password_tries_max: 5, payments_max: 1_000_000 },
-        permit_lifetime: Duration::from_mins(1),
-        late_by: Duration::from_secs(5),
-        workers: 1,
-    };
-    let Surroundings { network, clock, dice, .. } = surroundings.clone();
-    sandbox::start(config, World { clock, dice, network }).unwrap()
-}
-
-fn write_config(folder: &Path, ports: &[u16; 3], platform: SocketAddr) -> PathBuf {
-    std::fs::write(folder.join("platform.secret"), SECRET).unwrap();
-    std::fs::write(folder.join("token.secret"), "tokens-outlive-the-process-that-minted-them").unwrap();
-    let [phones, terminals, admin] = ports;
-    let mut text = format!(
-        "[node]\njournal = {:?}\nread_model = {:?}\nworkers = 1\nsegment_mib = 1\n\
-         [phones]\nlisten = \"127.0.0.1:{phones}\"\n[terminals]\nlisten = \"127.0.0.1:{terminals}\"\n\
-         [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
-         [login]\ncodes = \"page\"\ntoken_secret = {{ file = {:?} }}\n\
-         [patience]\nplatform_seconds = 2\ninquire_seconds = 1\nowed_first_millis = 100\nowed_cap_seconds = 2\n\
-         [[platform]]\nid = \"sandbox\"\nkind = \"sandbox\"\nurl = \"http://{platform}\"\nsecret = {{ file = {:?} }}\n\
-         [[merchant]]\nid = \"M\"\nname = \"Kiosk\"\nlimits = {{ EUR = \"9000.00\" }}\nroutes = {{ EUR = \"sandbox\" }}\n",
-        folder.join("journal"),
-        folder.join("read-model.sqlite"),
-        folder.join("token.secret"),
-        folder.join("platform.secret"),
-    );
-    for pair in 0..PAIRS {
-        let digest = Sha256::digest(key(pair).as_bytes());
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        write!(text, "[[terminal]]\nid = \"T{pair}\"\nmerchant = \"M\"\nkey_sha256 = \"{digest}\"\n")
-            .unwrap();
-    }
-    let path = folder.join("turnout.toml");
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
-fn key(pair: usize) -> String {
-    format!("key-of-till-{pair}-in-this-test")
-}
-
-fn surroundings() -> Surroundings {
-    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_now());
-    let dice: Arc<dyn Dice> = Arc::new(SystemDice::new().unwrap());
-    Surroundings { network: Arc::new(TcpNetwork), tls: None, clock, dice }
-}
-
-fn free_ports() -> [u16; 3] {
-    let held = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+fn till_key(pair: usize) -> TillKey {
+    TillKey { id: format!("T{pair}"), key: format!("key-of-till-{pair}-in-this-test") }
 }
 
 fn setting(name: &str, otherwise: u64) -> u64 {

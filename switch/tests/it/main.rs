@@ -10,13 +10,16 @@
 mod admin_door;
 mod bad_input;
 mod documents;
+mod doors;
 mod events;
-mod judges;
+mod house;
 mod kills;
+mod metrics;
 mod onsite_payment;
 mod pages;
 mod phones_door;
 mod sandbox;
+mod secrets;
 mod terminals_door;
 mod tidy;
 mod visitors;
