@@ -51,7 +51,8 @@ pub enum KeepingAsk {
 /// The payments an actor keeps.
 pub struct Keeping {
     owner: Keeper,
-    kept: BTreeMap<PaymentId, Kept>,
+    /// Boxed, since each step takes one out and puts it back.
+    kept: BTreeMap<PaymentId, Box<Kept>>,
     closed: VecDeque<PaymentId>,
     draft: Vec<Entry>,
     drafted: Vec<Release>,
@@ -85,7 +86,7 @@ impl Keeping {
             match keeping.revived(id, now, &life.facts) {
                 Ok(Some((payment, commands))) => {
                     let kept = Kept::rebuilt(payment, now, &life.facts).telling_everybody(&life.facts);
-                    keeping.kept.insert(id, kept);
+                    keeping.kept.insert(id, Box::new(kept));
                     keeping.resuming.push((id, commands));
                 }
                 Ok(None) => {}
@@ -161,7 +162,7 @@ impl Keeping {
             reply.refuse(Fault::Overloaded { retry_after: BUSY_WAIT });
         } else {
             let (payment, commands) = Payment::open(order);
-            self.kept.insert(id, Kept::new(payment, now));
+            self.kept.insert(id, Box::new(Kept::new(payment, now)));
             self.wait_for(id, until, commands.verdict, reply);
             if self.suspects.marks(id) < TRIES_MAX {
                 self.draw_up(id, commands);
@@ -247,7 +248,7 @@ impl Keeping {
             self.tell(now, told, desk);
         } else {
             let (payment, commands) = Payment::reverse_unseen(id, self.owner);
-            self.kept.insert(id, Kept::new(payment, now));
+            self.kept.insert(id, Box::new(Kept::new(payment, now)));
             self.wait_for(id, Until::Recorded, commands.verdict, reply);
             self.draw_up(id, commands);
         }
@@ -379,7 +380,7 @@ impl Keeping {
     }
 
     fn turn_away(&mut self, id: PaymentId, fault: Fault) {
-        let unwritten = |kept: &Kept| matches!(kept.payment.phase(), Phase::AwaitMerchant(_));
+        let unwritten = |kept: &Box<Kept>| matches!(kept.payment.phase(), Phase::AwaitMerchant(_));
         if self.kept.get(&id).is_some_and(unwritten)
             && let Some(kept) = self.kept.remove(&id)
         {
@@ -397,7 +398,7 @@ impl Keeping {
                 readers.into_iter().filter_map(|told| told.reply).for_each(|reply| reply.send(None));
             }
             Ok(Some(payment)) if !self.is_set_aside(id) => {
-                self.kept.entry(id).or_insert_with(|| Kept::rebuilt(payment, now, &facts));
+                self.kept.entry(id).or_insert_with(|| Box::new(Kept::rebuilt(payment, now, &facts)));
                 for told in readers {
                     self.tell_kept(now, told);
                 }
@@ -462,7 +463,7 @@ impl Keeping {
 
     /// Lets go of the oldest closed payments: the journal has them.
     fn put_away(&mut self, id: PaymentId) {
-        let is_closed = |kept: &Kept| kept.payment.is_closed() && kept.seq <= self.durable;
+        let is_closed = |kept: &Box<Kept>| kept.payment.is_closed() && kept.seq <= self.durable;
         if !self.kept.get(&id).is_some_and(is_closed) || self.closed.contains(&id) {
             return;
         }

@@ -1,7 +1,8 @@
 //! Fills a journal with a million finished and ten thousand open payments, and measures how soon it is ready again.
 //!
 //! `cargo run --release -p adapters --example restart`. Three starts: after a clean stop, from the
-//! snapshot before (as after a kill: the tail is replayed), and with no snapshot at all.
+//! snapshot before (as after a kill: the tail is replayed), and with no snapshot at all. With a folder as argument it
+//! only fills a journal there: for `turnout serve` to be started on (docs/performance.md says how).
 #![allow(clippy::expect_used)]
 
 use actors::domain::journal::Seq;
@@ -58,6 +59,11 @@ fn fill(running: &Running) {
 }
 
 fn main() {
+    if let Some(folder) = std::env::args_os().nth(1) {
+        let running = started(Path::new(&folder), "empty");
+        fill(&running);
+        return running.stop();
+    }
     let under = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let directory = tempfile::tempdir_in(under).expect("a directory");
     let running = started(directory.path(), "empty");
