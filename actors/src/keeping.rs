@@ -380,8 +380,8 @@ impl Keeping {
     }
 
     fn turn_away(&mut self, id: PaymentId, fault: Fault) {
-        let unwritten = |kept: &Box<Kept>| matches!(kept.payment.phase(), Phase::AwaitMerchant(_));
-        if self.kept.get(&id).is_some_and(unwritten)
+        let unwritten = |kept: &Kept| matches!(kept.payment.phase(), Phase::AwaitMerchant(_));
+        if self.kept.get(&id).is_some_and(|kept| unwritten(kept))
             && let Some(kept) = self.kept.remove(&id)
         {
             kept.into_replies().for_each(|reply| reply.refuse(fault));
@@ -463,8 +463,8 @@ impl Keeping {
 
     /// Lets go of the oldest closed payments: the journal has them.
     fn put_away(&mut self, id: PaymentId) {
-        let is_closed = |kept: &Box<Kept>| kept.payment.is_closed() && kept.seq <= self.durable;
-        if !self.kept.get(&id).is_some_and(is_closed) || self.closed.contains(&id) {
+        let is_closed = |kept: &Kept| kept.payment.is_closed() && kept.seq <= self.durable;
+        if !self.kept.get(&id).is_some_and(|kept| is_closed(kept)) || self.closed.contains(&id) {
             return;
         }
         self.closed.push_back(id);

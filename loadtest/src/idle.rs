@@ -45,9 +45,9 @@ pub async fn idle(args: IdleArgs) -> anyhow::Result<()> {
     let (clock, dice) = (Arc::new(SteadyClock::starting_now()), Arc::new(SystemDice::new()?));
     let surroundings = Surroundings { network: Arc::new(TcpNetwork), tls: None, clock, dice };
     machine::allow_connections(u64::try_from(args.hold)?.saturating_add(64));
-    let tills = known.iter().map(|known| {
-        Ok(Till::new(surroundings.clone(), args.terminals.clone(), known.id, &known.key)?)
-    });
+    let tills = known
+        .iter()
+        .map(|known| Ok(Till::new(surroundings.clone(), args.terminals.clone(), known.id, &known.key)?));
     let tills: Vec<Till> = tills.collect::<anyhow::Result<_>>()?;
     let mut first = tills;
     let holders = first.split_off(first.len().saturating_sub(args.hold));
