@@ -80,6 +80,7 @@ test("a_wrong_password_costs_one_attempt_and_the_right_one_pays_at_both_ends", a
   await phone.page.getByRole("button", { name: "Done" }).click();
   await phone.page.getByRole("button", { name: "History" }).click();
   await phone.page.locator("#history .entry").first().waitFor();
+  assert.match(await phone.page.locator("#history .entry").first().innerText(), /Approved/);
   await shot(phone.page, "phone-history");
   await fitsAndIsSilent(till, phone);
 });

@@ -40,9 +40,9 @@ export function tiles(overview, past) {
       spark(past.map((one) => one.rates.started)),
     ),
     tile(
-      "Latency p50",
+      "Order to answer",
       figure(...split(latency?.p50)),
-      `p99 ${latency ? ms(latency.p99) : "–"}`,
+      `half within this, p99 ${latency ? ms(latency.p99) : "–"}`,
       spark(
         past.map((one) => one.latency_ms?.p50),
         past.map((one) => one.latency_ms?.p99),

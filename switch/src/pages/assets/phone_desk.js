@@ -156,7 +156,10 @@ export class Desk {
   }
 
   async history() {
-    return (await this.#ask("GET", "/v1/payments/history?limit=50")).payments;
+    const { payments } = await this.#ask("GET", "/v1/payments/history?limit=50");
+    // The history lags a moment behind; the list of payments, which is the truth, does not.
+    const missing = [...this.payments.values()].filter(({ id }) => !payments.some((past) => past.id === id));
+    return [...missing, ...payments.map((past) => ({ ...past, ...this.payments.get(past.id) }))];
   }
 
   /** What to show: undecided payments first, then results not yet read, each in the order they came. */
