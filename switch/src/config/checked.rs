@@ -7,7 +7,7 @@ use actors::domain::identity::{MerchantId, PlatformId, TerminalId};
 use actors::domain::merchant::MerchantProfile;
 use actors::ports::roster::Roster;
 use actors::world::Rules;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -116,7 +116,8 @@ impl Problems {
 impl Config {
     /// Checks everything and reads the secrets.
     pub fn checked(self) -> Result<Checked, Problems> {
-        let mut found = Findings(Vec::new());
+        let named = self.merchants.iter().map(|merchant| merchant.id.clone()).collect();
+        let mut found = Findings { problems: Vec::new(), named };
         let platforms = found.platforms(&self.platforms);
         let roster = found.roster(&self, &platforms);
         let token_secret =
@@ -134,10 +135,10 @@ impl Config {
                 "codes = \"program\" needs one; codes = \"page\" is for demonstrations",
             );
         }
-        if found.0.is_empty() {
+        if found.problems.is_empty() {
             Ok(Checked { config: self, roster: Arc::new(roster), platforms, token_secret, admin_token })
         } else {
-            Err(Problems(found.0))
+            Err(Problems(found.problems))
         }
     }
 }
@@ -149,11 +150,15 @@ impl Checked {
     }
 }
 
-struct Findings(Vec<Problem>);
+/// What is wrong so far, and which merchants were named, sound or not: a merchant's fault is said once.
+struct Findings {
+    problems: Vec<Problem>,
+    named: HashSet<String>,
+}
 
 impl Findings {
     fn wrong(&mut self, key: impl Into<String>, what: impl Into<String>) {
-        self.0.push(Problem { key: key.into(), what: what.into() });
+        self.problems.push(Problem { key: key.into(), what: what.into() });
     }
 
     fn platforms(&mut self, written: &[Platform]) -> Vec<CheckedPlatform> {
@@ -205,7 +210,7 @@ impl Findings {
 
     fn terminal(&mut self, at: &str, written: &Terminal, roster: &mut KnownRoster) {
         match terminal(written) {
-            Ok((_, merchant, _)) if !roster.merchants.contains_key(&merchant) => {
+            Ok((_, merchant, _)) if !self.named.contains(merchant.as_str()) => {
                 self.wrong(
                     format!("{at}.merchant"),
                     format!("there is no [[merchant]] with the id \"{merchant}\""),

@@ -9,6 +9,7 @@
 
 mod admin_door;
 mod bad_input;
+mod config;
 mod documents;
 mod doors;
 mod events;
