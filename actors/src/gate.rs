@@ -4,7 +4,7 @@
 //! carries it until it is answered or dropped: no queue behind the gate can hold more questions than
 //! the gate has permits. Classes are admitted by financial consequence; each leaves a reserve for those
 //! above it. Fairness between merchants is not decided here. Next: `directory`.
-use crate::answer::Fault;
+use crate::fault::Fault;
 use crate::tally::{Shed, Sheds};
 use metrics::{Gauge, gauge};
 use std::fmt;

@@ -12,6 +12,8 @@ pub mod answer;
 #[cfg(feature = "runtime")]
 pub mod directory;
 #[cfg(feature = "runtime")]
+pub mod fault;
+#[cfg(feature = "runtime")]
 pub mod gate;
 #[cfg(feature = "runtime")]
 pub mod resident;
