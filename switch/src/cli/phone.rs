@@ -62,14 +62,16 @@ pub(super) async fn run(args: PhoneArgs) -> anyhow::Result<()> {
     };
     match args.command {
         Doing::List => {
-            for open in phone.payments().await? {
+            let listed = phone.payments().await?;
+            let ids: Vec<String> = listed.iter().map(|payment| payment.id.clone()).collect();
+            for open in listed {
                 let (amount, currency) = (open.amount, open.currency);
                 say(&format!(
                     "{}  {:?}  {amount} {currency}  {}\n",
                     open.id, open.status, open.merchant_name
                 ))?;
             }
-            for past in phone.history(20).await? {
+            for past in phone.history(20).await?.into_iter().filter(|past| !ids.contains(&past.id)) {
                 let [amount, currency, merchant] =
                     [past.amount, past.currency, past.merchant_name].map(Option::unwrap_or_default);
                 say(&format!("{}  {:?}  {amount} {currency}  {merchant}\n", past.id, past.status))?;
