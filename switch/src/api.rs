@@ -30,7 +30,7 @@ pub use openapi::{admin_document, phones_document, terminals_document};
 pub use overview::{ActorCounts, JournalAt, Latency, Overlook, Overview, OwedItem, OwedSum, Rates, Recent};
 pub use phones::phones;
 pub use sse::Streams;
-pub use terminal_keys::{KeyDigests, TerminalKeys, sha256};
+pub use terminal_keys::{KeyDigests, TerminalKeys, is_key_of};
 pub use terminals::terminals;
 pub use token::{LASTS_MAX, SecretTooShort, Tokens};
 pub use trace::{Trace, trace};
