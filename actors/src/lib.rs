@@ -5,6 +5,7 @@
 //! `runtime`) are thin shells that keep one pure machine each. Start with `domain::payment`; for the
 //! actors, with `resident`.
 pub mod domain;
+pub mod planted;
 pub mod ports;
 
 #[cfg(feature = "runtime")]
