@@ -90,6 +90,16 @@ impl SimulatedDisk {
         self.world().errors.push_back((operation, nth, error));
     }
 
+    /// No error that was asked for and has not struck yet strikes any more.
+    pub fn forget_errors(&self) {
+        self.world().errors.clear();
+    }
+
+    /// How many bytes the files hold together.
+    pub fn used(&self) -> u64 {
+        self.world().used()
+    }
+
     /// The disk as it is found after a power cut. The old one stays as it was.
     #[must_use]
     pub fn after_power_cut(&self, survival: Survival) -> Self {

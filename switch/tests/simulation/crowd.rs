@@ -1,0 +1,221 @@
+//! The payers' phones: they come to a till, see what is asked, and pay it; or vanish, mistype, tap twice, or lie.
+use crate::bank::{ACCOUNT, PASSWORD};
+use crate::chance::Chance;
+use crate::house::PHONES;
+use crate::plan::Fault;
+use crate::scene::{Scene, payer};
+use crate::witness::{What, Who};
+use adapters::players::device::DeviceKey;
+use adapters::players::phone::Phone;
+use adapters::players::sealing::RingSealer;
+use adapters::players::seen::{PaymentSeen, Status};
+use adapters::players::{PlayFault, Surroundings};
+use adapters::seal::Credential;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+const RIGHT: Credential<'_> = Credential { account: ACCOUNT, password: PASSWORD };
+const WRONG: Credential<'_> = Credential { account: ACCOUNT, password: "one-for-nobody" };
+/// How long a phone waits for anything.
+const WAIT: Duration = Duration::from_secs(6);
+
+/// Does whatever is asked of the payer, for ever.
+pub async fn pay_all(scene: Arc<Scene>, number: usize) -> turmoil::Result {
+    let name = format!("phone {number}");
+    let surroundings = scene.surroundings(&name);
+    let chance = scene.chance.fork(&format!("{name}'s manners"));
+    let sealer = RingSealer::new(Arc::clone(&surroundings.dice));
+    let mut hand = Hand {
+        phone: phone(&surroundings, number),
+        scene: Arc::clone(&scene),
+        surroundings,
+        chance,
+        sealer,
+        number,
+        token: None,
+        stale: None,
+    };
+    loop {
+        tokio::time::sleep(hand.chance.millis(100..900)).await;
+        let acted = tokio::time::timeout(WAIT * 2, hand.act()).await;
+        if !matches!(acted, Ok(Ok(()))) && hand.chance.in_a_thousand(200) {
+            hand.token = None;
+        }
+    }
+}
+
+fn phone(surroundings: &Surroundings, device: usize) -> Phone {
+    let address = format!("http://switch:{PHONES}").parse().unwrap();
+    Phone::new(surroundings.clone(), address, device_key(device))
+}
+
+/// The same keys in every simulation of a process: making one costs more than a payment.
+fn device_key(device: usize) -> DeviceKey {
+    static KEYS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    let keys =
+        KEYS.get_or_init(|| (0..16).map(|_| DeviceKey::generate().unwrap().pkcs8().to_vec()).collect());
+    DeviceKey::from_pkcs8(&keys[device % keys.len()]).unwrap()
+}
+
+struct Hand {
+    phone: Phone,
+    scene: Arc<Scene>,
+    surroundings: Surroundings,
+    chance: Chance,
+    sealer: RingSealer,
+    number: usize,
+    token: Option<String>,
+    /// What was shown in an earlier round.
+    stale: Option<PaymentSeen>,
+}
+
+impl Hand {
+    async fn act(&mut self) -> Result<(), PlayFault> {
+        if self.token.is_none() {
+            self.token =
+                Some(self.phone.log_in_by_shown_code(payer(self.number).as_str()).await?.access_token);
+        }
+        self.bind().await?;
+        for payment in self.phone.payments().await? {
+            match payment.status {
+                Status::AwaitingConfirmation => self.asked(payment).await?,
+                Status::AwaitingPayment => self.pay(&payment).await?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn bind(&mut self) -> Result<(), PlayFault> {
+        let till = if self.scene.plan.has(Fault::OddPhones) && self.chance.in_a_thousand(100) {
+            usize::try_from(self.chance.of(0..self.scene.plan.tills as u64)).unwrap()
+        } else {
+            self.number % self.scene.plan.tills
+        };
+        let terminal = format!("T{till}");
+        let asked = self.scene.elapsed();
+        let seen = self.phone.bind(&terminal).await?;
+        let payer = payer(self.number).to_string();
+        self.saw(What::Bound { terminal: seen.terminal, payer, epoch: seen.epoch, asked });
+        Ok(())
+    }
+
+    async fn asked(&mut self, payment: PaymentSeen) -> Result<(), PlayFault> {
+        self.saw(What::Shown {
+            id: payment.id.clone(),
+            amount: payment.amount.clone(),
+            terminal: payment.terminal.clone().unwrap_or_default(),
+            epoch: payment.epoch,
+        });
+        if self.scene.plan.has(Fault::HostilePhones) && self.chance.in_a_thousand(500) {
+            return self.lie(payment).await;
+        }
+        let manner = if self.scene.plan.has(Fault::OddPhones) { self.chance.of(0..10) } else { 9 };
+        match manner {
+            0 => Ok(()),
+            1 => {
+                self.saw(What::Declines { id: payment.id.clone() });
+                self.phone.decline(&payment).await?;
+                self.saw(What::Declined { id: payment.id });
+                Ok(())
+            }
+            2 => {
+                self.confirms(&payment);
+                self.phone.confirm(&payment).await.map(drop)
+            }
+            3 | 4 => self.tap_twice(&payment).await,
+            _ => {
+                self.confirms(&payment);
+                let seen = self.phone.confirm(&payment).await?;
+                self.pay(&seen).await
+            }
+        }
+    }
+
+    /// Two requests at once, of the confirmation and of the payment.
+    async fn tap_twice(&mut self, payment: &PaymentSeen) -> Result<(), PlayFault> {
+        self.confirms(payment);
+        let mut other = self.twin();
+        let (first, second) = tokio::join!(self.phone.confirm(payment), other.confirm(payment));
+        let Some(seen) = [first, second].into_iter().flatten().find(|seen| seen.interface.is_some()) else {
+            return Ok(());
+        };
+        self.presents(&seen);
+        let (first, second) = tokio::join!(
+            self.phone.present(&seen, RIGHT, &self.sealer),
+            other.present(&seen, RIGHT, &self.sealer)
+        );
+        first.or(second).map(drop)
+    }
+
+    async fn pay(&mut self, payment: &PaymentSeen) -> Result<(), PlayFault> {
+        if payment.interface.is_none() {
+            return Ok(());
+        }
+        self.presents(payment);
+        let mistypes = self.scene.plan.has(Fault::OddPhones) && self.chance.in_a_thousand(250);
+        let credential = if mistypes { WRONG } else { RIGHT };
+        let seen = tokio::time::timeout(WAIT, self.phone.present(payment, credential, &self.sealer)).await;
+        if mistypes {
+            // The permit is spent: a second use of the same must not be.
+            self.saw(What::Presents { id: payment.id.clone(), attempt: payment.attempt.unwrap_or(0) });
+            drop(tokio::time::timeout(WAIT, self.phone.present(payment, RIGHT, &self.sealer)).await);
+        }
+        seen.map_or(Ok(()), |seen| seen.map(drop))
+    }
+
+    async fn lie(&mut self, payment: PaymentSeen) -> Result<(), PlayFault> {
+        let (how, mut other, tampered) = match self.chance.of(0..3) {
+            0 => (
+                "signs another amount",
+                self.twin(),
+                PaymentSeen { amount: "0.01".into(), ..payment.clone() },
+            ),
+            1 => {
+                let mut other = phone(&self.surroundings, self.number + 8);
+                other.resume(self.token.as_deref().unwrap_or_default())?;
+                ("signs with another's key", other, payment.clone())
+            }
+            _ => match self.stale.take() {
+                Some(stale) if stale.epoch != payment.epoch => {
+                    let tampered = PaymentSeen { epoch: stale.epoch, ..payment.clone() };
+                    ("signs for an earlier round", self.twin(), tampered)
+                }
+                _ => {
+                    self.stale = Some(payment);
+                    return Ok(());
+                }
+            },
+        };
+        self.stale = Some(payment);
+        let heard = tokio::time::timeout(WAIT, other.confirm(&tampered)).await;
+        self.saw(What::Lied { id: tampered.id, how, believed: matches!(heard, Ok(Ok(_))) });
+        Ok(())
+    }
+
+    /// The same device with the same token, on a connection of its own.
+    fn twin(&self) -> Phone {
+        let mut twin = phone(&self.surroundings, self.number);
+        if let Some(token) = &self.token {
+            twin.resume(token).unwrap();
+        }
+        twin
+    }
+
+    fn confirms(&self, payment: &PaymentSeen) {
+        self.saw(What::Confirms {
+            id: payment.id.clone(),
+            payer: payer(self.number).to_string(),
+            amount: payment.amount.clone(),
+            epoch: payment.epoch,
+        });
+    }
+
+    fn presents(&self, payment: &PaymentSeen) {
+        self.saw(What::Presents { id: payment.id.clone(), attempt: payment.attempt.unwrap_or(0) });
+    }
+
+    fn saw(&self, what: What) {
+        self.scene.saw(Who::Phone(self.number), what);
+    }
+}

@@ -1,0 +1,80 @@
+//! A listener over the simulated network that serves a real actix-web `App`.
+use actix_http::HttpService;
+use actix_rt::net::{ActixStream, Ready};
+use actix_service::{Service, ServiceFactory, map_config};
+use actix_web::App;
+use actix_web::dev::AppConfig;
+use actix_web::web::ServiceConfig;
+use std::io;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use turmoil::net::{TcpListener, TcpStream};
+
+/// As production has it.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Serves the door that `configure` makes at `port` of this host until the host ends; `seen` is told each path.
+pub async fn serve(
+    port: u16,
+    configure: impl FnOnce(&mut ServiceConfig),
+    seen: impl Fn(&str) + Clone + 'static,
+) -> turmoil::Result {
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
+    let app = App::new().configure(configure).wrap_fn(move |request, service| {
+        seen(request.path());
+        service.call(request)
+    });
+    let app = map_config(app, |()| AppConfig::default());
+    let service = HttpService::build().client_request_timeout(HEAD_WITHIN).keep_alive(KEEP_ALIVE).h1(app);
+    let service = Rc::new(service.new_service(()).await.map_err(|()| "the app cannot be made")?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let service = Rc::clone(&service);
+        tokio::task::spawn_local(async move {
+            // A connection that breaks is its client's to notice.
+            drop(service.call((Socket(stream), Some(peer))).await);
+        });
+    }
+}
+
+/// What actix-http wants of a stream.
+struct Socket(TcpStream);
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl ActixStream for Socket {
+    fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        Poll::Ready(Ok(Ready::READABLE))
+    }
+
+    fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        Poll::Ready(Ok(Ready::WRITABLE))
+    }
+}

@@ -1,0 +1,158 @@
+//! What one seed turns on: sizes, tempers and a random subset of all faults (swarm testing).
+//!
+//! A world in which everything goes wrong at once hides what a few faults do together; so each fault is on in about half
+//! of the seeds, and one seed in sixteen has none at all.
+use crate::chance::Chance;
+use adapters::platform::sandbox::CredentialTravels;
+use std::time::Duration;
+
+/// Everything that can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// Connections break in the middle.
+    CutLines,
+    /// Whole conversations arrive twice.
+    DoubledLines,
+    /// Links lose everything, in both directions.
+    Partitions,
+    /// Links lose everything, in one direction.
+    OneWayPartitions,
+    /// Links hold everything back for a while, then deliver it.
+    HeldLinks,
+    /// The switch's process is killed.
+    Kills,
+    /// The switch loses power: what was not synced is gone, or half gone.
+    PowerCuts,
+    /// The platform's process is killed.
+    PlatformKills,
+    /// The disk is full for a while.
+    FullDisk,
+    /// The disk is slow for a while, between a write and its sync too.
+    SlowDisk,
+    /// The disk reports errors.
+    DiskErrors,
+    /// A sector of the journal reads differently at a start.
+    Corruption,
+    /// The wall clock is moved while the switch is down.
+    ClockJumps,
+    /// The switch stands still: nothing in, nothing out, nothing to disk.
+    Pauses,
+    /// Actors panic.
+    Panics,
+    /// The platform misbehaves.
+    PlatformTrouble,
+    /// Phones vanish, tap twice, decline, mistype.
+    OddPhones,
+    /// Phones that lie: other amounts, others' keys, old rounds.
+    HostilePhones,
+    /// Terminals repeat, reset, reverse and reconnect.
+    OddTills,
+}
+
+impl Fault {
+    pub const ALL: [Self; 19] = [
+        Self::CutLines,
+        Self::DoubledLines,
+        Self::Partitions,
+        Self::OneWayPartitions,
+        Self::HeldLinks,
+        Self::Kills,
+        Self::PowerCuts,
+        Self::PlatformKills,
+        Self::FullDisk,
+        Self::SlowDisk,
+        Self::DiskErrors,
+        Self::Corruption,
+        Self::ClockJumps,
+        Self::Pauses,
+        Self::Panics,
+        Self::PlatformTrouble,
+        Self::OddPhones,
+        Self::HostilePhones,
+        Self::OddTills,
+    ];
+
+    /// Whether it can keep a terminal from its answer in time: all but what people and platforms do.
+    pub const fn delays_answers(self) -> bool {
+        !matches!(
+            self,
+            Self::PlatformTrouble
+                | Self::OddPhones
+                | Self::HostilePhones
+                | Self::OddTills
+                | Self::DoubledLines
+        )
+    }
+}
+
+/// One seed's world.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub faults: Vec<Fault>,
+    pub tick: Duration,
+    pub latency_max: Duration,
+    pub tills: usize,
+    /// Phones that come to each till, one after the other or at once.
+    pub phones_per_till: usize,
+    pub sales: u64,
+    pub travels: CredentialTravels,
+    pub rough_for: Duration,
+    pub answer_within: (u64, u64),
+    pub confirm_within: Duration,
+    pub platform_within: Duration,
+    pub inquire_every: Duration,
+    pub late_by: Duration,
+    pub shards: usize,
+    pub awake_max: usize,
+    pub idle_after: Duration,
+    pub inside_max: u32,
+    pub segment_bytes: u32,
+    pub snapshot_every: u64,
+    pub keep: Duration,
+    /// How often an average fault strikes.
+    pub every: Duration,
+}
+
+impl Plan {
+    pub fn of(seed: u64) -> Self {
+        let chance = Chance::new(seed);
+        let calm = chance.in_a_thousand(62);
+        let is_on = |_: &Fault| chance.coin() && !calm;
+        let faults: Vec<Fault> = Fault::ALL.into_iter().filter(is_on).collect();
+        let shortest = chance.of(5..8);
+        Self {
+            seed,
+            faults,
+            tick: Duration::from_millis(chance.pick(&[5, 10, 10, 20])),
+            latency_max: chance.millis(5..120),
+            tills: usize::try_from(chance.of(1..4)).unwrap_or(1),
+            phones_per_till: usize::try_from(chance.of(1..3)).unwrap_or(1),
+            sales: chance.of(2..5),
+            travels: chance.pick(&[CredentialTravels::Relayed, CredentialTravels::Directly]),
+            rough_for: chance.millis(4_000..16_000),
+            answer_within: (shortest, shortest + chance.of(2..14)),
+            confirm_within: chance.millis(3_000..9_000),
+            platform_within: chance.millis(800..3_000),
+            inquire_every: chance.millis(1_000..6_000),
+            late_by: chance.millis(500..6_000),
+            shards: usize::try_from(chance.of(1..3)).unwrap_or(1),
+            awake_max: usize::try_from(chance.pick(&[1, 2, 4, 1_000])).unwrap_or(1),
+            idle_after: chance.millis(500..20_000),
+            inside_max: u32::try_from(chance.pick(&[16, 64, 64])).unwrap_or(64),
+            segment_bytes: u32::try_from(chance.pick(&[8, 16, 32])).unwrap_or(16) * 1024,
+            snapshot_every: chance.pick(&[4, 8, 1_000]) * 1024,
+            keep: Duration::from_secs(chance.pick(&[45, 90, 600, 600])),
+            every: chance.millis(800..5_000),
+        }
+    }
+
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    /// Whether a terminal that asks has a right to its answer in time.
+    pub fn answers_are_punctual(&self) -> bool {
+        !self.faults.iter().any(|fault| fault.delays_answers()) && self.inside_max >= 64
+    }
+}
