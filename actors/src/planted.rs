@@ -115,7 +115,7 @@ bugs! {
     NoFsync = "no-fsync", "I15" "I7";
     /// Records are called durable between the write and the sync.
     AckBeforeFsync = "ack-before-fsync", "I15" "I7";
-    /// Checksums are not looked at.
+    /// Checksums of batches and records are not looked at.
     NoChecksum = "no-checksum", "I15";
     /// Whether a batch follows the one before it is not looked at.
     ChainUnchecked = "chain-unchecked", "I15";
@@ -125,7 +125,7 @@ bugs! {
     FailedSyncIgnored = "failed-sync-ignored", "I15";
     /// A snapshot leaves out the payments that are open.
     SnapshotWithoutOpen = "snapshot-without-open", "I14" "I2";
-    /// A snapshot's index leaves out what was recorded since the one before and is closed by now.
+    /// A snapshot's index leaves out what was recorded since the one before, open payments excepted.
     SnapshotIndexStale = "snapshot-index-stale", "I3" "I6";
     /// Retention drops open payments too.
     RetentionDropsOpen = "retention-drops-open", "I14" "I15";
