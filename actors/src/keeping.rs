@@ -6,10 +6,10 @@
 mod kept;
 
 use crate::answer::{Fault, Reply};
-use crate::domain::identity::{Keeper, MerchantId, PaymentId};
+use crate::domain::identity::{Keeper, MerchantId, PaymentId, PaymentKey};
 use crate::domain::journal::{Entry, OpenLife, Recorded, Seq, Subject};
 use crate::domain::order::{Admission, Order};
-use crate::domain::payment::command::{Alarm, Commands, Effect, Misfit, Verdict};
+use crate::domain::payment::command::{Alarm, Commands, Effect, Fact, Misfit, Verdict};
 use crate::domain::payment::event::Event;
 use crate::domain::payment::phase::Phase;
 use crate::domain::payment::{OutOfPlace, Payment, Stamped};
@@ -17,6 +17,7 @@ use crate::domain::response_code::Refusal;
 use crate::domain::time::{Deadline, Timestamp};
 use crate::merchant::{MerchantAsk, Seat};
 use crate::payment_tally::PaymentTally;
+use crate::planted::{Bug, is_planted};
 use crate::platform_errands::{ask_permit, inquire};
 use crate::ports::journal::{JournalFault, Room};
 use crate::report::{Report, Told, Until};
@@ -146,7 +147,7 @@ impl Keeping {
     pub fn place<R>(
         &mut self,
         now: Timestamp,
-        order: Order,
+        mut order: Order,
         until: Until,
         reply: Reply<Option<Report>>,
         desk: &Desk<R>,
@@ -154,6 +155,9 @@ impl Keeping {
         R: Resident<World = World>,
         R::Ask: From<KeepingAsk>,
     {
+        if self.kept.contains_key(&order.payment()) && is_planted(Bug::NoDedup) {
+            order.key = PaymentKey::new(&format!("{}~", order.key.as_str())).unwrap_or(order.key);
+        }
         let id = order.payment();
         if self.kept.contains_key(&id) || desk.world().journal.knows(id) {
             let told = Told { payment: id, event: Some(Event::Repeated(order)), until, reply: Some(reply) };
@@ -248,6 +252,9 @@ impl Keeping {
             self.tell(now, told, desk);
         } else {
             let (payment, commands) = Payment::reverse_unseen(id, self.owner);
+            if is_planted(Bug::UnseenReversalForgotten) {
+                return reply.send(Some(Report { payment, verdict: commands.verdict, last_failure: None }));
+            }
             self.kept.insert(id, Box::new(Kept::new(payment, now)));
             self.wait_for(id, Until::Recorded, commands.verdict, reply);
             self.draw_up(id, commands);
@@ -311,15 +318,8 @@ impl Keeping {
         R::Ask: From<KeepingAsk>,
     {
         if !self.draft.is_empty() {
-            let entries = std::mem::take(&mut self.draft);
-            let touched: Vec<PaymentId> = entries.iter().filter_map(payment_of).collect();
-            let _in_hand = self.suspects.in_hand(&touched);
-            self.appended = desk.world().journal.append(now, entries);
-            for id in &touched {
-                if let Some(kept) = self.kept.get_mut(id) {
-                    kept.seq = self.appended;
-                }
-            }
+            let touched = self.append(now, desk.world());
+            self.leak(&touched, desk);
         }
         if !self.drafted.is_empty() {
             self.unspoken.push_back((self.appended, std::mem::take(&mut self.drafted)));
@@ -388,13 +388,51 @@ impl Keeping {
         }
     }
 
+    fn append(&mut self, now: Timestamp, world: &World) -> Vec<PaymentId> {
+        let entries = std::mem::take(&mut self.draft);
+        let touched: Vec<PaymentId> = entries.iter().filter_map(payment_of).collect();
+        let in_hand = self.suspects.in_hand(&touched);
+        self.appended = world.journal.append(now, entries);
+        for id in &touched {
+            if let Some(kept) = self.kept.get_mut(id) {
+                kept.seq = self.appended;
+            }
+        }
+        drop(in_hand);
+        touched
+    }
+
+    /// What leaves before the journal holds it, where a bug is planted.
+    fn leak<R>(&mut self, touched: &[PaymentId], desk: &Desk<R>)
+    where
+        R: Resident<World = World>,
+        R::Ask: From<KeepingAsk>,
+    {
+        let asks = |release: &mut Release| {
+            matches!(release, Release::Effect(_, Effect::AskPermit(_))) && is_planted(Bug::AskBeforeJournal)
+        };
+        for release in self.drafted.extract_if(.., asks).collect::<Vec<_>>() {
+            if let Release::Effect(id, effect) = release {
+                self.perform(id, &effect, desk);
+            }
+        }
+        for id in touched.iter().filter(|_| is_planted(Bug::AnswerBeforeJournal)) {
+            if let Some(kept) = self.kept.get_mut(id) {
+                kept.speak(kept.seq, desk.world());
+            }
+        }
+    }
+
     fn read_back(&mut self, now: Timestamp, id: PaymentId, life: Result<Vec<Recorded>, JournalFault>) {
         // Asked for by an incarnation before this one: it may be out of date by now.
         let Some(readers) = self.reading.remove(&id) else { return };
-        let facts: Vec<Stamped> = life.unwrap_or_default().into_iter().filter_map(stamped).collect();
+        let mut facts: Vec<Stamped> = life.unwrap_or_default().into_iter().filter_map(stamped).collect();
+        facts.retain(|stamped| {
+            !(matches!(stamped.fact, Fact::Settled(_)) && is_planted(Bug::SettlementForgotten))
+        });
         match Payment::folded(id, &facts) {
             // Another keeper's: for this one it does not exist.
-            Ok(Some(payment)) if payment.keeper() != self.owner => {
+            Ok(Some(payment)) if payment.keeper() != self.owner && !is_planted(Bug::ReversalOfOthers) => {
                 readers.into_iter().filter_map(|told| told.reply).for_each(|reply| reply.send(None));
             }
             Ok(Some(payment)) if !self.is_set_aside(id) => {
@@ -457,6 +495,12 @@ impl Keeping {
     fn speak<R: Resident<World = World>>(&mut self, id: PaymentId, desk: &Desk<R>) {
         if let Some(kept) = self.kept.get_mut(&id) {
             kept.speak(self.durable, desk.world());
+            if self.kept.len() > 1
+                && is_planted(Bug::AnswerToAnother)
+                && let Some(spoken) = self.kept.get(&id).map(|kept| kept.payment.clone())
+            {
+                self.kept.values_mut().for_each(|other| other.mistake_for(&spoken));
+            }
             self.put_away(id);
         }
     }

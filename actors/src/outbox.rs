@@ -10,6 +10,7 @@ use crate::domain::payment::event::Event;
 use crate::domain::payment::outcome::{Effect, RefundOutcome, ReversalOutcome};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::keeping::KeepingAsk;
+use crate::planted::{Bug, is_planted};
 use crate::platform_errands::answered;
 use crate::ports::platform::PlatformAsk;
 use crate::report::{Report, Told, Until};
@@ -61,7 +62,9 @@ impl Resident for PlatformOutbox {
         Box::pin(async move {
             let now = clock.now();
             for life in indebted.await {
-                if life.payment.phase().platform() == Some(platform) {
+                let is_forgotten =
+                    is_planted(Bug::OutboxStartsEmpty) || is_planted(Bug::ReversalDroppedOnRestart);
+                if life.payment.phase().platform() == Some(platform) && !is_forgotten {
                     outbox.take_in(now, life.payment.id(), &life.payment.debts());
                 }
             }
@@ -83,6 +86,8 @@ impl Resident for PlatformOutbox {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 if let Some(debts) = after {
                     self.outbox.take_in(now, debt.payment, &debts);
+                } else if is_planted(Bug::DebtTriedOnce) {
+                    self.outbox.take_in(now, debt.payment, &[]);
                 }
                 self.outbox.failed(now, &debt);
             }
@@ -143,6 +148,9 @@ async fn asked(debt: &Debt, world: &World) -> Option<Event> {
         DebtKind::Reversal | DebtKind::ByHand => {
             let reverse = || platform.reverse(ask);
             match answered(clock, answer_by, ReversalOutcome::Unknown, reverse).await {
+                ReversalOutcome::Unknown if is_planted(Bug::DebtPaidWhenSent) => {
+                    Some(Event::ReversalSaid(ReversalOutcome::Acknowledged(Effect::NothingToUndo)))
+                }
                 ReversalOutcome::Unknown => None,
                 outcome => Some(Event::ReversalSaid(outcome)),
             }

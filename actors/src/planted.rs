@@ -43,9 +43,9 @@ bugs! {
     NoDedup = "no-dedup", "I3" "I6";
     /// The platform's yes settles a payment whose reversal is already durable.
     LateYesApproves = "late-yes-approves", "I5" "I1";
-    /// A permit takes a second credential after the first.
-    PermitUsedTwice = "permit-used-twice", "I8" "I3";
-    /// A permit that has run out still takes a credential.
+    /// A permit takes a second credential while the platform's word on the first is outstanding.
+    PermitUsedTwice = "permit-used-twice", "I8" "I5";
+    /// A permit that has run out takes credentials until the terminal stops waiting.
     ExpiredPermitUsed = "expired-permit-used", "I8";
     /// A confirmation made for an earlier binding counts.
     StaleEpochAccepted = "stale-epoch-accepted", "I9" "I8";
@@ -55,20 +55,20 @@ bugs! {
     SignatureUnchecked = "signature-unchecked", "I8";
     /// After a restart nobody remembers that a reversal is owed.
     ReversalDroppedOnRestart = "reversal-dropped-on-restart", "I2" "I14";
-    /// What a callback says the amount was is believed.
+    /// What a callback says the amount was is settled, whatever was asked for.
     AmountFromCallback = "amount-from-callback", "I4" "I1";
-    /// What the platform's answer says the amount was is believed.
+    /// What the platform's answer says the amount was is settled, whatever was asked for.
     AmountFromAnswer = "amount-from-answer", "I4" "I1";
-    /// No answer from the platform is taken for a no.
+    /// No answer from the platform to a credential is taken for a no, and nothing is taken back.
     SilenceIsNo = "silence-is-no", "I2" "I1";
-    /// "Not found" ends a payment at once, without a reversal.
-    NotFoundIsNo = "not-found-is-no", "I2";
+    /// "Not found" ends a payment in doubt at once, without a reversal.
+    NotFoundIsNo = "not-found-is-no", "I2" "I1";
     /// At the deadline the terminal is told no and nothing is taken back.
     NoReversalAtDeadline = "no-reversal-at-deadline", "I2" "I1";
-    /// A payment at the platform has no deadline.
+    /// A payment whose credential is at the platform has no deadline.
     DeadlineForgotten = "deadline-forgotten", "I13" "I14";
     /// A repeat of a refused payment is refused with another code.
-    AnswerChanges = "answer-changes", "I6";
+    AnswerChanges = "answer-changes", "I6" "I5";
     /// A repeat of a refused payment is told that it was approved.
     RefusalForgotten = "refusal-forgotten", "I6" "I1";
     /// A reversal of a key that was never seen is acknowledged and forgotten.
@@ -77,47 +77,47 @@ bugs! {
     OtherAmountSameKey = "other-amount-same-key", "I4";
     /// Refunds may add up to more than was paid.
     RefundsUnbounded = "refunds-unbounded", "I12";
-    /// A repeated refund is given again.
+    /// A repeated refund is a refund of its own.
     RefundTwice = "refund-twice", "I12";
-    /// A terminal's reversal of a paid payment is acknowledged and not owed.
+    /// A terminal's reversal of a paid payment counts as done before the platform has heard of it.
     PaidReversalNotOwed = "paid-reversal-not-owed", "I2" "I1";
-    /// A payment that was recovered with its intent durable asks for a new permit under the same attempt.
-    RecoveryAsksAgain = "recovery-asks-again", "I5" "I8";
-    /// A payer's no is overruled by a later yes.
-    DeclineOverruled = "decline-overruled", "I5" "I6";
+    /// A payment that is recovered with its credential under way is refused, and nothing is taken back.
+    RecoverySaysNo = "recovery-says-no", "I2" "I1" "I5";
+    /// A payer's no is acknowledged and forgotten: a later yes counts.
+    DeclineOverruled = "decline-overruled", "I5" "I13";
     /// A second phone takes a terminal without a new epoch.
     EpochNotRaised = "epoch-not-raised", "I9";
-    /// Bindings are not in the journal: after a restart epochs begin anew.
+    /// A session that is rebuilt does not ask the journal for its binding: epochs begin anew.
     EpochForgotten = "epoch-forgotten", "I9";
-    /// A phone is asked although another one stands at the terminal now.
-    BindingNotChecked = "binding-not-checked", "I9" "I4";
-    /// Mail of a keeper that died is dropped.
+    /// A phone is granted a terminal at which another one stands.
+    BindingNotChecked = "binding-not-checked", "I9";
+    /// Mail that a keeper had not heard when it died is dropped, a platform's word among it.
     MailLostWithKeeper = "mail-lost-with-keeper", "I13";
-    /// A keeper that was put to sleep with a deadline is not woken for it.
+    /// A keeper is put to sleep with a deadline, and not woken for it.
     WakeLostAfterSleep = "wake-lost-after-sleep", "I13" "I14";
     /// After a restart nobody wakes the keepers of open payments.
     NobodyWokenAtStart = "nobody-woken-at-start", "I14" "I2";
-    /// After a restart the outbox does not ask the journal what it owes.
+    /// An outbox that is rebuilt does not ask the journal what it owes.
     OutboxStartsEmpty = "outbox-starts-empty", "I2" "I14";
     /// A debt that could not be paid is dropped.
     DebtTriedOnce = "debt-tried-once", "I2" "I14";
-    /// A debt counts as paid when it is sent.
+    /// A reversal that was sent counts as acknowledged though nobody answered.
     DebtPaidWhenSent = "debt-paid-when-sent", "I2" "I1";
-    /// Permits of the gate are not given back by requests that were refused.
+    /// Permits of the gate are not given back by questions that were refused inside.
     GateLeaks = "gate-leaks", "I13";
-    /// An answer goes to whoever waits, whichever payment it belongs to.
+    /// An answer goes to whoever waits at the terminal, whichever payment it belongs to.
     AnswerToAnother = "answer-to-another", "I1" "I4";
-    /// A recovered payment forgets the platform's yes.
+    /// A payment that is read back from the journal forgets the platform's yes.
     SettlementForgotten = "settlement-forgotten", "I1" "I6";
     /// Files are created and renamed without a sync of the directory.
     NoDirectoryFsync = "no-directory-fsync", "I15";
-    /// Nothing is synced.
+    /// Batches are not synced.
     NoFsync = "no-fsync", "I15" "I7";
     /// Records are called durable between the write and the sync.
     AckBeforeFsync = "ack-before-fsync", "I15" "I7";
-    /// Checksums are not looked at.
+    /// Checksums of batches and records are not looked at.
     NoChecksum = "no-checksum", "I15";
-    /// The chain from frame to frame is not looked at.
+    /// Whether a batch follows the one before it is not looked at.
     ChainUnchecked = "chain-unchecked", "I15";
     /// A torn tail takes the frame before it along.
     TailCutTooFar = "tail-cut-too-far", "I15" "I6";
@@ -125,17 +125,17 @@ bugs! {
     FailedSyncIgnored = "failed-sync-ignored", "I15";
     /// A snapshot leaves out the payments that are open.
     SnapshotWithoutOpen = "snapshot-without-open", "I14" "I2";
-    /// A snapshot's index leaves out what was recorded lately.
-    SnapshotIndexStale = "snapshot-index-stale", "I3" "I15";
+    /// A snapshot's index leaves out what was recorded since the one before, open payments excepted.
+    SnapshotIndexStale = "snapshot-index-stale", "I3" "I6";
     /// Retention drops open payments too.
     RetentionDropsOpen = "retention-drops-open", "I14" "I15";
     /// A full disk does not stop new payments.
     FullDiskTakesNew = "full-disk-takes-new", "I13" "I14";
-    /// A number is left out after each segment.
-    SequenceGap = "sequence-gap", "I15";
-    /// A request that broke off half-way counts as never sent.
-    BrokenIsNotSent = "broken-is-not-sent", "I2" "I1";
-    /// The platform's 500 is taken for a no.
+    /// A segment begins with a number too high: the next start finds one missing.
+    SequenceGap = "sequence-gap", "I15" "I14";
+    /// A request that broke off half-way counts as never sent: its permit is used again.
+    BrokenIsNotSent = "broken-is-not-sent", "I8";
+    /// The platform's 500 to a reversal is taken for "nothing to undo".
     ServerErrorIsNo = "server-error-is-no", "I2" "I1";
     /// The platform's answer counts whichever payment it names.
     OtherPaymentsAnswer = "other-payments-answer", "I1" "I4";
@@ -145,12 +145,12 @@ bugs! {
     CallbackAckedEarly = "callback-acked-early", "I15" "I7";
     /// "In doubt" is shown to the terminal as approved.
     DoubtShownAsApproved = "doubt-shown-as-approved", "I1" "I6";
-    /// Any terminal may take back any payment.
-    ReversalOfOthers = "reversal-of-others", "I6" "I5";
-    /// The platform keeps no tombstone of what it has not seen.
+    /// Any terminal may take back any payment that has left its own session's memory.
+    ReversalOfOthers = "reversal-of-others", "I1" "I5" "I6";
+    /// The platform forgets a reversal that found nothing to undo: a late debit slips in.
     NoTombstone = "no-tombstone", "I2" "I1";
     /// The platform debits for each credential under one permit.
-    PlatformDebitsTwice = "platform-debits-twice", "I3" "I12";
+    PlatformDebitsTwice = "platform-debits-twice", "I3" "I2";
     /// The platform gives money back once for each reversal that it is sent.
     PlatformUndoesTwice = "platform-undoes-twice", "I12";
 }
@@ -182,8 +182,23 @@ mod alive {
         let alive = HERE.get().or_else(everywhere) == Some(bug);
         if alive {
             HITS.set(HITS.get().saturating_add(1));
+            tell_once(bug);
         }
         alive
+    }
+
+    /// Leaves the bug's name in the file `TURNOUT_PLANTED_SEEN`: a hunt that never came by its bug proves nothing.
+    ///
+    /// # Panics
+    /// If the file cannot be written.
+    fn tell_once(bug: Bug) {
+        static TOLD: OnceLock<()> = OnceLock::new();
+        TOLD.get_or_init(|| {
+            if let Some(file) = std::env::var_os("TURNOUT_PLANTED_SEEN") {
+                std::fs::write(&file, bug.name())
+                    .expect("TURNOUT_PLANTED_SEEN names a file that can be written");
+            }
+        });
     }
 
     /// The bug of the whole process: `TURNOUT_PLANTED`.

@@ -19,6 +19,7 @@ use crate::keeping::{KeepingAsk, went_through};
 use crate::one_time_code::{CodeVerdict, OneTimeCode};
 use crate::outbox::OutboxAsk;
 use crate::payer::{EventNumber, Listening, PayerAsk};
+use crate::planted::{Bug, is_planted};
 use crate::platform_errands::{answered, platform_deadline};
 use crate::ports::code_sender::CodeNotSent;
 use crate::ports::platform::{CallbackFault, CallbackMessage, Presentation, SealedCredential};
@@ -412,7 +413,9 @@ impl Switchboard {
     pub async fn wake_all(&self) -> usize {
         let keepers = self.world.journal.keepers().await;
         for keeper in &keepers {
-            if let Keeper::Terminal(terminal) = keeper {
+            if let Keeper::Terminal(terminal) = keeper
+                && !is_planted(Bug::NobodyWokenAtStart)
+            {
                 self.world.rooms().sessions.post(*terminal, SessionAsk::WakeUp);
             }
         }

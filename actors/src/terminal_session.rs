@@ -12,6 +12,7 @@ use crate::domain::payment::event::Event;
 use crate::domain::payment::phase::{Claim, Phase};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::keeping::{Keeping, KeepingAsk};
+use crate::planted::{Bug, is_planted};
 use crate::report::{Report, Until};
 use crate::resident::{Desk, Resident, WakeFault};
 use crate::world::World;
@@ -89,6 +90,7 @@ impl Resident for TerminalSession {
             let binding = latest
                 .as_ref()
                 .and_then(binding_fact)
+                .filter(|_| !is_planted(Bug::EpochForgotten))
                 .map_or_else(Binding::default, |fact| Binding::default().after(fact));
             let keeping = Keeping::rebuilt(Keeper::Terminal(terminal), clock.now(), kept.await, suspects);
             Ok(Self { terminal, binding, keeping })

@@ -12,6 +12,7 @@ pub use network::{Link, Network, Stream, TcpNetwork};
 pub use tls::{ClientIdentity, ClientTls, TlsFault};
 
 use actors::domain::time::Deadline;
+use actors::planted::{Bug, is_planted};
 use actors::ports::clock::Clock;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -104,7 +105,8 @@ impl HttpClient {
             Ok(Err(reason)) => reason,
             Err(_) => Reason::Deadline,
         };
-        if witness.revoke() { Err(Unanswered::NotSent(reason)) } else { Err(Unanswered::Unknown(reason)) }
+        let taken_back = witness.revoke() || (reason == Reason::Broken && is_planted(Bug::BrokenIsNotSent));
+        if taken_back { Err(Unanswered::NotSent(reason)) } else { Err(Unanswered::Unknown(reason)) }
     }
 
     async fn exchange(&self, request: Request<WitnessedBody>) -> Result<HttpAnswer, Reason> {

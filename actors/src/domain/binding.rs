@@ -7,6 +7,7 @@
 use super::identity::PayerId;
 use super::payment::phase::Claim;
 use super::time::{Deadline, Timestamp};
+use crate::planted::{Bug, is_planted};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -58,7 +59,9 @@ impl Binding {
     ) -> Result<(Claim, BindingFact), Taken> {
         let epoch = match self.live(now) {
             Some(holder) if holder.payer == payer => self.epoch,
+            Some(_) if is_planted(Bug::BindingNotChecked) => self.epoch.saturating_add(1),
             Some(holder) => return Err(Taken { until: holder.until }),
+            None if self.epoch > 0 && is_planted(Bug::EpochNotRaised) => self.epoch,
             None => self.epoch.saturating_add(1),
         };
         let claim = Claim { payer, epoch };
@@ -100,7 +103,8 @@ impl Binding {
     }
 
     fn admits(&self, claim: Claim) -> bool {
-        let extends = self.holder.is_some_and(|holder| holder.payer == claim.payer);
+        let extends = self.holder.is_some_and(|holder| holder.payer == claim.payer)
+            || (self.epoch > 0 && is_planted(Bug::EpochNotRaised));
         claim.epoch > self.epoch || (claim.epoch == self.epoch && extends)
     }
 

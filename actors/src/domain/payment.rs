@@ -18,6 +18,7 @@ use crate::domain::order::Order;
 use crate::domain::outbox::{Debt, DebtKind};
 use crate::domain::response_code::Refusal;
 use crate::domain::time::{Deadline, Timestamp};
+use crate::planted::{Bug, is_planted};
 use command::{Commands, Effect, Fact, Verdict};
 use event::Event;
 pub use history::OutOfPlace;
@@ -109,6 +110,9 @@ impl Payment {
                 let attempt = *attempt;
                 self.inquiring(commands, attempt)
             }
+            Phase::AwaitOutcome(..) if is_planted(Bug::RecoverySaysNo) => {
+                commands.record(Fact::Declined(Refusal::Fault))
+            }
             Phase::AwaitOutcome(_, _, attempt, _) => {
                 let attempt = *attempt;
                 self.inquiring(commands.record(Fact::Doubted(attempt)), attempt)
@@ -137,7 +141,8 @@ impl Payment {
     /// A keeper can die between a fact and the effects that waited for it: what is owed and what is decided is said
     /// again. All of it may be said twice.
     fn told_again(&self, commands: Commands) -> Commands {
-        let owed = (!self.debts().is_empty()).then_some(Effect::Owe);
+        let owed =
+            (!self.debts().is_empty() && !is_planted(Bug::ReversalDroppedOnRestart)).then_some(Effect::Owe);
         let decided = self.outcome().map(|_| Effect::TellTerminal);
         let payer = self.payer().map(Effect::TellPayer);
         [owed, decided, payer].into_iter().flatten().fold(commands, Commands::then)
@@ -148,6 +153,8 @@ impl Payment {
     pub fn wakes_at(&self) -> Option<Deadline> {
         let answer_by = self.phase.order()?.answer_by;
         match &self.phase {
+            Phase::AwaitOutcome(..) | Phase::InDoubt(..) if is_planted(Bug::DeadlineForgotten) => None,
+            Phase::AwaitPayment(..) if is_planted(Bug::ExpiredPermitUsed) => Some(answer_by),
             Phase::AwaitMerchant(_)
             | Phase::AwaitPhone(_)
             | Phase::AwaitPermit(..)

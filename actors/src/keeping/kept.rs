@@ -14,6 +14,7 @@ use crate::keeping::went_through;
 use crate::merchant::Seat;
 use crate::outbox::OutboxAsk;
 use crate::payer::PayerAsk;
+use crate::planted::{Bug, is_planted};
 use crate::report::{Report, Until};
 use crate::world::World;
 
@@ -63,7 +64,7 @@ impl Kept {
     /// What the incarnation before had yet to tell is not known, so everybody is told how it stands: the outbox,
     /// and each payer who was ever shown it. They know what they have heard before.
     pub(super) fn telling_everybody(mut self, facts: &[Stamped]) -> Self {
-        self.owing = !self.payment.debts().is_empty();
+        self.owing = !self.payment.debts().is_empty() && !is_planted(Bug::ReversalDroppedOnRestart);
         self.untold.extend(self.payment.payer());
         for stamped in facts {
             if let Fact::PhoneCame(claim) = stamped.fact {
@@ -118,11 +119,12 @@ impl Kept {
             self.tell_outbox(world);
         }
         self.tell_payers(world);
-        let (payment, last_failure) = (&self.payment, self.last_failure);
-        for waiter in self.waiters.extract_if(.., |waiter| waiter.until.is_reached(payment)) {
-            let report = Report { payment: payment.clone(), verdict: waiter.verdict, last_failure };
-            waiter.reply.send(Some(report));
-        }
+        answer(&mut self.waiters, &self.payment, self.last_failure);
+    }
+
+    /// Answers those who wait for this payment with another one: a planted bug, or nobody calls it.
+    pub(super) fn mistake_for(&mut self, other: &Payment) {
+        answer(&mut self.waiters, other, self.last_failure);
     }
 
     fn tell_outbox(&self, world: &World) {
@@ -142,6 +144,13 @@ impl Kept {
             };
             world.rooms().payers.post(payer, ask);
         }
+    }
+}
+
+fn answer(waiters: &mut Vec<Waiter>, payment: &Payment, last_failure: Option<Failure>) {
+    for waiter in waiters.extract_if(.., |waiter| waiter.until.is_reached(payment)) {
+        let report = Report { payment: payment.clone(), verdict: waiter.verdict, last_failure };
+        waiter.reply.send(Some(report));
     }
 }
 

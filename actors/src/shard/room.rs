@@ -7,6 +7,7 @@ use super::Floor;
 use super::intake::Envelope;
 use crate::answer::Fault;
 use crate::domain::time::Timestamp;
+use crate::planted::{Bug, is_planted};
 use crate::resident::Resident;
 use crate::tally::Shed;
 use std::cell::{Cell, RefCell};
@@ -164,6 +165,9 @@ impl<R: Resident> Room<R> {
         let rest = limits.rest(count);
         self.strikes.set(Strikes { count, calm_at: now.plus(rest).plus(limits.tries.within) });
         self.restless.set(true);
+        if !self.mail.borrow().is_empty() && is_planted(Bug::MailLostWithKeeper) {
+            self.mail.take();
+        }
         if rest.is_zero() {
             self.is_waking();
         } else if self.condition.get() != Condition::Closed {

@@ -9,6 +9,7 @@ use super::intake::Envelope;
 use super::room::Room;
 use crate::answer::{Fault, Ticket, discard};
 use crate::domain::time::{Deadline, Timestamp};
+use crate::planted::{Bug, is_planted};
 use crate::resident::{Desk, Resident, WakeFault};
 use actix::prelude::*;
 use futures_util::FutureExt;
@@ -104,7 +105,8 @@ impl<R: Resident> Shell<R> {
         }));
         if let Ok((wakes_at, may_sleep)) = worked {
             self.set_alarm(wakes_at, now);
-            self.room.is_restless(wakes_at.is_some() || !may_sleep);
+            let has_deadline = wakes_at.is_some() && !is_planted(Bug::WakeLostAfterSleep);
+            self.room.is_restless(has_deadline || !may_sleep);
         } else {
             if let Some(ticket) = ticket {
                 ticket.refuse(Fault::Crashed);

@@ -7,6 +7,7 @@ use super::retention;
 use super::segment;
 use super::shared::{Frozen, Shared};
 use super::snapshot::{self, Snapshot};
+use actors::planted::{Bug, is_planted};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -113,7 +114,8 @@ impl Caretaker {
     async fn write_snapshot(&self, frozen: Frozen) -> bool {
         let Frozen { mark, index, open } = frozen;
         let snapshot = Snapshot { mark, table: index.merged(), open };
-        let written = snapshot::write(&*self.shared.disk, &snapshot).await;
+        let stale = is_planted(Bug::SnapshotIndexStale).then(|| snapshot.stale(index.base()));
+        let written = snapshot::write(&*self.shared.disk, stale.as_ref().unwrap_or(&snapshot)).await;
         let table = Arc::new(snapshot.table);
         self.shared.lives().index.replace_base(table);
         self.shared.desk.snapshot_done();

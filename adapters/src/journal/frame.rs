@@ -6,6 +6,7 @@
 //! There is one frame per sync, so at most one frame can be torn. The magic has bytes that no UTF-8 text has: nobody
 //! can write a frame into a merchant's name. A frame's hash is the SHA-256 of all its bytes, the hash before included.
 use super::record::{self, Record};
+use actors::planted::{Bug, is_planted};
 use sha2::{Digest, Sha256};
 
 /// How a frame begins.
@@ -41,7 +42,7 @@ impl<'a> Frame<'a> {
         let length = claimed_length(bytes)?;
         let bytes = bytes.get(..length)?;
         let (checked, crc) = bytes.split_last_chunk::<CRC>()?;
-        if crc32c::crc32c(checked) != u32::from_le_bytes(*crc) {
+        if crc32c::crc32c(checked) != u32::from_le_bytes(*crc) && !is_planted(Bug::NoChecksum) {
             return None;
         }
         let (_, rest) = checked.split_first_chunk::<8>()?;

@@ -116,6 +116,11 @@ impl Index {
 }
 
 impl FrozenIndex {
+    /// The table of the snapshot before.
+    pub fn base(&self) -> &Table {
+        &self.base
+    }
+
     /// One sorted table of everything that is still kept.
     pub fn merged(&self) -> Table {
         let mut newer: Table = self.frozen.iter().map(|(key, at)| (key.0, at.bits())).collect();

@@ -3,11 +3,13 @@
 //! A snapshot holds no facts: they are in the log, and the log decides. It is bound to it by the hash of the last
 //! frame before it. One that cannot be believed is ignored, and the whole log is replayed instead.
 use super::frame::Chain;
-use super::index::Table;
+use super::index::{Fingerprint, Table};
 use super::record::Location;
+use super::segment;
 use actors::domain::identity::PaymentId;
-use actors::domain::journal::Seq;
+use actors::domain::journal::{Seq, Subject};
 use actors::ports::disk::Disk;
+use std::collections::BTreeSet;
 use std::io;
 
 const MAGIC: [u8; 8] = *b"TURNSNAP";
@@ -44,6 +46,15 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The same without what was recorded since `before` and is closed by now: a planted bug, or nobody calls it.
+    pub(super) fn stale(&self, before: &Table) -> Self {
+        let was_there = |subject| before.binary_search_by_key(&subject, |(other, _)| *other).is_ok();
+        let open: BTreeSet<u64> =
+            self.open.iter().map(|id| Fingerprint::of(&Subject::Payment(*id)).0).collect();
+        let table = self.table.iter().filter(|(subject, _)| was_there(*subject) || open.contains(subject));
+        Self { table: table.copied().collect(), ..self.clone() }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let size = self.table.len().saturating_mul(16).saturating_add(self.open.len().saturating_mul(16));
         let mut bytes = Vec::with_capacity(size.saturating_add(128));
@@ -128,7 +139,7 @@ pub async fn write(disk: &dyn Disk, snapshot: &Snapshot) -> io::Result<usize> {
     }
     file.sync()?;
     disk.rename(WRITING, &format!("{PREFIX}{:020}", snapshot.mark.seq.0))?;
-    disk.sync_directory()?;
+    segment::sync_names(disk)?;
     for old in names(disk)?.into_iter().skip(KEPT) {
         disk.remove(&old)?;
     }

@@ -8,6 +8,7 @@ use super::record::{Location, Record};
 use super::segment::{self, HEADER, Header};
 use super::snapshot::Mark;
 use actors::domain::journal::Seq;
+use actors::planted::{Bug, is_planted};
 use actors::ports::disk::Disk;
 use actors::ports::journal::JournalFault;
 use std::collections::BTreeMap;
@@ -76,7 +77,8 @@ pub fn walk(
         let rest = bytes.get(usize::try_from(behind).unwrap_or(usize::MAX)..).unwrap_or_default();
         let tail = judge(rest, mark.end, bad, number == last)?;
         let Some(next) = headers.get(&number.saturating_add(1)) else { return Ok((mark, tail)) };
-        if (next.first_seq, next.chain) != (mark.seq.0.saturating_add(1), mark.chain) {
+        let follows = (next.first_seq, next.chain) == (mark.seq.0.saturating_add(1), mark.chain);
+        if !follows && !is_planted(Bug::ChainUnchecked) {
             return Err(damaged(mark.end, "records are missing between this segment and the next"));
         }
         mark.end = beginning(next).end;
@@ -94,8 +96,12 @@ fn frames(
             return Ok(None);
         }
         let Some(frame) = Frame::read(rest) else { return Ok(Some("a batch that is not whole")) };
-        if frame.before != mark.chain || frame.first_seq != mark.seq.0.saturating_add(1) {
+        let follows = frame.before == mark.chain && frame.first_seq == mark.seq.0.saturating_add(1);
+        if !follows && !is_planted(Bug::ChainUnchecked) {
             return Ok(Some("a batch that does not follow the one before it"));
+        }
+        if is_planted(Bug::TailCutTooFar) && is_torn(rest.get(frame.bytes.len()..)) {
+            return Ok(Some("a batch before one that is not whole"));
         }
         records(&frame, mark.end, take)?;
         let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
@@ -107,6 +113,10 @@ fn frames(
         };
         rest = rest.get(frame.bytes.len()..).unwrap_or_default();
     }
+}
+
+fn is_torn(bytes: Option<&[u8]>) -> bool {
+    bytes.is_some_and(|bytes| !segment::is_zero(bytes) && Frame::read(bytes).is_none())
 }
 
 fn records(
@@ -136,7 +146,7 @@ fn judge(rest: &[u8], at: Location, bad: Option<&'static str>, is_last: bool) ->
         return Ok(Tail::Clean);
     }
     let what = bad.unwrap_or("bytes where there should be none");
-    if !is_last || frame::found_in(rest) {
+    if !is_last || (frame::found_in(rest) && !is_planted(Bug::TailCutTooFar)) {
         return Err(damaged(at, what));
     }
     Ok(Tail::Torn(rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1))))

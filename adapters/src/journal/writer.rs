@@ -13,6 +13,7 @@ use super::shared::{Frozen, Shared};
 use super::snapshot::Mark;
 use actors::domain::journal::Seq;
 use actors::domain::time::Timestamp;
+use actors::planted::{Bug, is_planted};
 use actors::ports::disk::DiskFile;
 use std::collections::VecDeque;
 use std::io;
@@ -145,11 +146,23 @@ impl Writer {
         }
         let began = self.shared.clock.now();
         self.file.write_at(u64::from(self.mark.end.offset()), &self.frame)?;
+        if is_planted(Bug::AckBeforeFsync) {
+            self.settle(&built)?;
+            tokio::task::yield_now().await;
+            return self.sync();
+        }
         tokio::task::yield_now().await;
-        self.file.sync()?;
+        self.sync()?;
         let took = self.shared.clock.now().since(began);
         self.shared.gauges.sync_seconds.record(took.as_secs_f64());
         self.settle(&built)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if is_planted(Bug::NoFsync) {
+            return Ok(());
+        }
+        self.file.sync().or_else(|error| if is_planted(Bug::FailedSyncIgnored) { Ok(()) } else { Err(error) })
     }
 
     fn build(&mut self) -> io::Result<Built> {
@@ -258,7 +271,7 @@ impl Writer {
         }
         let header = Header {
             number: self.mark.end.segment().saturating_add(1),
-            first_seq: self.mark.seq.0.saturating_add(1),
+            first_seq: self.mark.seq.0.saturating_add(1 + u64::from(is_planted(Bug::SequenceGap))),
             opened: self.shared.clock.now(),
             chain: self.mark.chain,
         };
@@ -275,7 +288,8 @@ impl Writer {
         }
         let mut lives = self.shared.lives();
         let index = lives.index.freeze();
-        let open: Vec<_> = lives.shelf.lives().map(|life| life.payment.id()).collect();
+        let listed = lives.shelf.lives().filter(|_| !is_planted(Bug::SnapshotWithoutOpen));
+        let open: Vec<_> = listed.map(|life| life.payment.id()).collect();
         let misfits = lives.misfits;
         drop(lives);
         let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));

@@ -15,6 +15,7 @@ use actors::domain::payment::outcome::{
 };
 use actors::domain::payment::phase::Interface;
 use actors::domain::time::{Deadline, Timestamp};
+use actors::planted::{Bug, is_planted};
 use actors::ports::Answer;
 use actors::ports::clock::{Clock, Dice};
 use actors::ports::platform::{
@@ -156,7 +157,8 @@ impl Platform for SandboxPlatform {
     }
 
     fn read_callback(&self, now: Timestamp, message: &CallbackMessage<'_>) -> Result<Claimed, CallbackFault> {
-        self.0.settings.secret.check_message(now, message.headers, message.body)?;
+        let signed = self.0.settings.secret.check_message(now, message.headers, message.body);
+        signed.or_else(|fault| if is_planted(Bug::CallbackUnsigned) { Ok(()) } else { Err(fault) })?;
         wire::read_callback(message.body)
     }
 }

@@ -9,6 +9,7 @@ use super::problem::{Kind, Problem};
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::identity::PlatformId;
+use actors::planted::{Bug, is_planted};
 use actors::ports::platform::{CallbackMessage, HeaderLookup};
 
 /// Takes in a platform's word.
@@ -27,6 +28,13 @@ pub async fn take_callback(
     let platform = PlatformId::new(request.match_info().get("platform").unwrap_or_default())
         .map_err(|_| Problem::new(Kind::NotFound, "there is no platform of this name"))?;
     let body = whole_body(&doors, &request, payload.into_inner(), doors.settings.body_max).await?;
+    if is_planted(Bug::CallbackAckedEarly) {
+        actix_rt::spawn(async move {
+            let message = CallbackMessage { headers: &Headers(request.headers()), body: &body };
+            doors.board().called_back(platform, &message, doors.soon()).await.ok();
+        });
+        return Ok(HttpResponse::NoContent().finish());
+    }
     let headers = Headers(request.headers());
     let message = CallbackMessage { headers: &headers, body: &body };
     doors.board().called_back(platform, &message, doors.soon()).await?;

@@ -8,6 +8,7 @@ use super::terminal_keys::sha256;
 use actors::domain::identity::PaymentId;
 use actors::domain::money::Money;
 use actors::domain::payment::phase::Digest32;
+use actors::planted::{Bug, is_planted};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
@@ -99,6 +100,7 @@ impl Device {
         let text = confirmation_text(shown);
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &self.point)
             .verify(text.as_bytes(), &signature)
+            .or_else(|forged| if is_planted(Bug::SignatureUnchecked) { Ok(()) } else { Err(forged) })
             .map_err(|_| {
                 Problem::new(Kind::Forbidden, "the signature does not fit what is to be confirmed")
             })?;

@@ -11,6 +11,7 @@ use actors::domain::payment::phase::{Attempt, Deal, Interface, Phase, Refund, Re
 use actors::domain::payment::status::Status;
 use actors::domain::payment::{Outcome, Payment};
 use actors::domain::response_code::{Refusal, ResponseCode};
+use actors::planted::{Bug, is_planted};
 use actors::ports::history::PastPayment;
 use actors::ports::roster::Roster;
 use actors::report::Report;
@@ -249,7 +250,7 @@ impl TerminalPayment {
     pub fn of(payment: &Payment) -> Self {
         let order = payment.phase().order();
         let outcome = payment.outcome();
-        Self {
+        let shown = Self {
             id: payment.id().to_string(),
             status: Status::of(payment.phase()).name(),
             amount: order.map(|order| order.money.decimal()),
@@ -264,7 +265,15 @@ impl TerminalPayment {
             },
             refunds: refunds(payment.phase()),
             answer_by: order.map(|order| rfc3339(order.answer_by.instant())),
-        }
+        };
+        let in_doubt = matches!(payment.phase(), Phase::InDoubt(..));
+        if in_doubt && is_planted(Bug::DoubtShownAsApproved) { shown.into_approved() } else { shown }
+    }
+
+    /// The same as a yes that nobody gave: a planted bug, or nobody calls it.
+    pub fn into_approved(self) -> Self {
+        let response_code = Some(ResponseCode::APPROVED.as_str());
+        Self { status: Status::Approved.name(), response_code, refusal: None, ..self }
     }
 }
 

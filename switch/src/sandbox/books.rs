@@ -15,6 +15,7 @@ use actors::domain::money::Money;
 use actors::domain::payment::outcome::{Effect, Failure};
 use actors::domain::payment::phase::{Attempt, Receipt};
 use actors::domain::time::{Deadline, Timestamp};
+use actors::planted::{Bug, is_planted};
 use payment::{Entry, Permit, Use};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -233,7 +234,9 @@ impl Books {
         let (payment, attempt) = *self.permits.get(permit).ok_or(BooksRefusal::NoSuchPermit)?;
         let entry = self.payments.get(&payment).ok_or(BooksRefusal::NoSuchPermit)?;
         let paying = |result| Ok(Paying { payment, attempt, result });
-        if let Some(result) = entry.answered(attempt)? {
+        if let Some(result) = entry.answered(attempt)?
+            && !(result.is_ok() && is_planted(Bug::PlatformDebitsTwice))
+        {
             return paying(result);
         }
         let result = match entry.judge(payment, attempt, presented, now) {
@@ -270,11 +273,16 @@ impl Books {
         if entry.terms.as_ref().is_some_and(|terms| terms.money != money) {
             return Err(BooksRefusal::Differs);
         }
-        if let Some(effect) = entry.reversal {
+        if let Some(effect) = entry.reversal
+            && !(effect == Effect::Undone && is_planted(Bug::PlatformUndoesTwice))
+        {
             return Ok(effect);
         }
         let left = entry.left();
         let effect = if entry.debit.is_some() { Effect::Undone } else { Effect::NothingToUndo };
+        if effect == Effect::NothingToUndo && is_planted(Bug::NoTombstone) {
+            return Ok(effect);
+        }
         entry.reversal = Some(effect);
         let merchant = entry.terms.as_ref().map(|terms| terms.merchant);
         if let (Some(debit), Some(left), Some(merchant)) = (&entry.debit, left, merchant) {

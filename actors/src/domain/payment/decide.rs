@@ -15,6 +15,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Admission, Order};
 use crate::domain::response_code::Refusal;
 use crate::domain::time::Timestamp;
+use crate::planted::{Bug, is_planted};
 
 /// Refunds of one payment, refused ones included: its life has to stay small.
 const REFUNDS_MAX: usize = 100;
@@ -44,7 +45,12 @@ pub(super) fn decide(payment: &Payment, now: Timestamp, event: Event) -> Command
 impl Payment {
     fn repeated(&self, order: &Order) -> Commands {
         match self.phase.order() {
-            Some(first) if !first.asks_the_same(order) => Commands::misfit(Misfit::SameKeyOtherData),
+            Some(first) if !first.asks_the_same(order) && !is_planted(Bug::OtherAmountSameKey) => {
+                Commands::misfit(Misfit::SameKeyOtherData)
+            }
+            _ if matches!(self.phase, Phase::Declined(..)) && is_planted(Bug::AnswerChanges) => {
+                Commands::taken().record(Fact::Declined(Refusal::Fault)).then(Effect::TellTerminal)
+            }
             _ => Commands::already(),
         }
     }
@@ -107,9 +113,9 @@ impl Payment {
             Phase::AwaitConfirmation(deal, shown, confirm_by) => {
                 if shown.payer != consent.claim.payer {
                     Commands::misfit(Misfit::NotYours)
-                } else if shown.epoch != consent.claim.epoch {
+                } else if shown.epoch != consent.claim.epoch && !is_planted(Bug::StaleEpochAccepted) {
                     Commands::misfit(Misfit::StaleBinding)
-                } else if deal.order.money != money {
+                } else if deal.order.money != money && !is_planted(Bug::OtherAmountConfirmed) {
                     Commands::misfit(Misfit::OtherAmount)
                 } else if confirm_by.is_over(now) || deal.order.answer_by.is_over(now) {
                     Commands::misfit(Misfit::NotNow)
@@ -133,6 +139,9 @@ impl Payment {
 
     fn declined_by_payer(&self, claim: Claim) -> Commands {
         match &self.phase {
+            Phase::AwaitConfirmation(_, shown, _) if *shown == claim && is_planted(Bug::DeclineOverruled) => {
+                Commands::already()
+            }
             Phase::AwaitConfirmation(_, shown, _) if *shown == claim => {
                 self.declined(Refusal::DeclinedByPayer)
             }
@@ -193,9 +202,12 @@ impl Payment {
         match &self.phase {
             Phase::AwaitPayment(deal, _, held, interface)
                 if *held == attempt
-                    && !interface.expires.is_over(now)
+                    && (!interface.expires.is_over(now) || is_planted(Bug::ExpiredPermitUsed))
                     && !deal.order.answer_by.is_over(now) =>
             {
+                Commands::taken().record(Fact::Presented(attempt, digest))
+            }
+            Phase::AwaitOutcome(_, _, held, _) if *held == attempt && is_planted(Bug::PermitUsedTwice) => {
                 Commands::taken().record(Fact::Presented(attempt, digest))
             }
             Phase::AwaitPayment(..) | Phase::AwaitOutcome(..) | Phase::InDoubt(..) => {
@@ -216,6 +228,9 @@ impl Payment {
                 _ => Commands::already(),
             },
             PaymentOutcome::Unknown => match &self.phase {
+                Phase::AwaitOutcome(_, _, held, _) if *held == attempt && is_planted(Bug::SilenceIsNo) => {
+                    self.declined(Refusal::PlatformSilent)
+                }
                 Phase::AwaitOutcome(_, consent, held, _) if *held == attempt => Commands::taken()
                     .record(Fact::Doubted(attempt))
                     .then(Effect::TellPayer(consent.claim.payer)),
@@ -232,7 +247,8 @@ impl Payment {
             | Phase::AwaitPayment(deal, consent, ..)
             | Phase::AwaitOutcome(deal, consent, ..)
             | Phase::InDoubt(deal, consent, ..) => {
-                if receipt.money == deal.order.money {
+                let believed = || is_planted(Bug::AmountFromCallback) || is_planted(Bug::AmountFromAnswer);
+                if receipt.money == deal.order.money || believed() {
                     Commands::taken()
                         .record(Fact::Settled(receipt))
                         .then(Effect::TellTerminal)
@@ -244,6 +260,9 @@ impl Payment {
             // Where money had moved and is back, its yes may have been on the way all the time.
             Phase::Reversed(.., Undone::NothingToUndo) | Phase::Declined(_, Some(_), _) => {
                 Commands::already().then(Effect::Raise(Alarm::DebitAfterReversal))
+            }
+            Phase::Reversing(..) if is_planted(Bug::LateYesApproves) => {
+                self.told(Commands::taken().record(Fact::Settled(receipt)).then(Effect::TellTerminal))
             }
             Phase::Paid(_, _, known, _) if *known == receipt => Commands::already(),
             // A second debit, or a debit that nobody asked for.
@@ -302,6 +321,9 @@ impl Payment {
             (Phase::AwaitPayment(..) | Phase::InDoubt(..), InquiryOutcome::Undone) => {
                 self.undo(Refusal::PlatformSilent)
             }
+            (Phase::InDoubt(..), InquiryOutcome::NeverSeen) if is_planted(Bug::NotFoundIsNo) => {
+                self.declined(Refusal::PlatformSilent)
+            }
             // "Never seen" is not final: the question may still be on its way.
             _ => Commands::already(),
         }
@@ -318,6 +340,10 @@ impl Payment {
             | Phase::AwaitPayment(..)
             | Phase::AwaitOutcome(..)
             | Phase::InDoubt(..) => self.undo(Refusal::ReversedByTerminal),
+            Phase::Paid(..) if is_planted(Bug::PaidReversalNotOwed) => {
+                let owed = Commands::taken().record(Fact::ReversalOwed(Refusal::ReversedByTerminal));
+                self.told(owed.record(Fact::Reversed(Undone::NothingToUndo)).then(Effect::TellTerminal))
+            }
             Phase::Paid(_, _, _, refunds) => {
                 if refunds.iter().all(|refund| refund.state == RefundState::Refused) {
                     self.undo(Refusal::ReversedByTerminal)
@@ -360,6 +386,12 @@ impl Payment {
             return Commands::misfit(Misfit::TooManyRefunds);
         }
         if let Some(known) = refunds.iter().find(|refund| refund.id == id) {
+            if known.money == money
+                && is_planted(Bug::RefundTwice)
+                && let Ok(another) = RefundId::new(&format!("{id}~"))
+            {
+                return self.refund_asked(another, money);
+            }
             return if known.money == money {
                 Commands::already()
             } else {
@@ -370,13 +402,14 @@ impl Payment {
             .iter()
             .filter(|refund| refund.state != RefundState::Refused)
             .try_fold(money, |sum, refund| sum.plus(refund.money));
-        match given_back.and_then(|sum| receipt.money.minus(sum)) {
-            Some(_) if !money.is_zero() => Commands::taken()
-                .record(Fact::RefundOwed(id, money))
-                .then(Effect::Owe)
-                .then(Effect::TellPayer(consent.claim.payer)),
-            _ => Commands::misfit(Misfit::MoreThanPaid),
+        let is_left = given_back.and_then(|sum| receipt.money.minus(sum)).is_some();
+        if money.is_zero() || !(is_left || is_planted(Bug::RefundsUnbounded)) {
+            return Commands::misfit(Misfit::MoreThanPaid);
         }
+        Commands::taken()
+            .record(Fact::RefundOwed(id, money))
+            .then(Effect::Owe)
+            .then(Effect::TellPayer(consent.claim.payer))
     }
 
     fn refund_said(&self, id: RefundId, outcome: RefundOutcome) -> Commands {
@@ -410,6 +443,9 @@ impl Payment {
             Phase::AwaitPayment(..) => self.undo(Refusal::NotPaidInTime),
             Phase::InDoubt(_, _, attempt, ..) if !answer_is_due && self.may_inquire() => {
                 self.inquiring(Commands::taken(), *attempt)
+            }
+            Phase::AwaitOutcome(..) | Phase::InDoubt(..) if is_planted(Bug::NoReversalAtDeadline) => {
+                self.declined(Refusal::PlatformSilent)
             }
             Phase::AwaitPermit(..) | Phase::AwaitOutcome(..) | Phase::InDoubt(..) => {
                 self.undo(Refusal::PlatformSilent)

@@ -8,6 +8,7 @@ use super::{Payment, Stamped};
 use crate::domain::identity::{Keeper, PaymentId, RefundId};
 use crate::domain::order::Order;
 use crate::domain::time::{Deadline, Timestamp};
+use crate::planted::{Bug, is_planted};
 use std::time::Duration;
 
 /// A fact that cannot follow.
@@ -113,6 +114,9 @@ fn attempted(phase: Phase, fact: &Fact) -> Option<Phase> {
         {
             Some(Phase::AwaitOutcome(deal, consent, held, interface))
         }
+        (phase @ Phase::AwaitOutcome(..), Fact::Presented(..)) if is_planted(Bug::PermitUsedTwice) => {
+            Some(phase)
+        }
         (
             Phase::AwaitPayment(deal, consent, held, _)
             | Phase::AwaitOutcome(deal, consent, held, _)
@@ -170,6 +174,28 @@ fn decided(phase: Phase, fact: &Fact) -> Option<Phase> {
         }
         (Phase::AwaitPermit(deal, consent, ..), Fact::Declined(refusal)) => {
             Some(declined(deal, Some(consent.claim), *refusal))
+        }
+        (phase, fact) => decided_wrongly(phase, fact),
+    }
+}
+
+/// What can follow only where a bug is planted.
+fn decided_wrongly(phase: Phase, fact: &Fact) -> Option<Phase> {
+    let doubt_is_no = || {
+        [Bug::SilenceIsNo, Bug::NotFoundIsNo, Bug::NoReversalAtDeadline, Bug::RecoverySaysNo]
+            .into_iter()
+            .any(is_planted)
+    };
+    match (phase, fact) {
+        (
+            Phase::AwaitOutcome(deal, consent, ..) | Phase::InDoubt(deal, consent, ..),
+            Fact::Declined(refusal),
+        ) if doubt_is_no() => Some(declined(deal, Some(consent.claim), *refusal)),
+        (Phase::Declined(order, claim, _), Fact::Declined(refusal)) if is_planted(Bug::AnswerChanges) => {
+            Some(Phase::Declined(order, claim, *refusal))
+        }
+        (Phase::Reversing(deal, consent, _), Fact::Settled(receipt)) if is_planted(Bug::LateYesApproves) => {
+            Some(Phase::Paid(deal, consent, receipt.clone(), Vec::new()))
         }
         _ => None,
     }

@@ -10,6 +10,7 @@ use actors::domain::payment::outcome::{
 use actors::domain::payment::phase::{Attempt, Interface, Receipt};
 use actors::domain::response_code::Refusal;
 use actors::domain::time::Deadline;
+use actors::planted::{Bug, is_planted};
 use actors::ports::platform::{CallbackFault, Claimed, PermitAsk, PlatformAsk, Presentation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -127,9 +128,11 @@ pub fn read_payment(ask: &Presentation, status: u16, body: &[u8]) -> Reading<Pay
     match status {
         200 => {
             let about: About = decode(body)?;
-            about.must_be(ask.payment, Some(ask.attempt), ask.money)?;
+            let lies = about.money().filter(|money| *money != ask.money && is_planted(Bug::AmountFromAnswer));
+            let money = lies.unwrap_or(ask.money);
+            about.must_be(ask.payment, Some(ask.attempt), money)?;
             about.must_say("paid")?;
-            about.receipt(ask.money).map(PaymentOutcome::Approved)
+            about.receipt(money).map(PaymentOutcome::Approved)
         }
         402 | 409 => {
             let code = problem(ask.payment, body)?;
@@ -167,6 +170,9 @@ pub fn read_reversal(ask: PlatformAsk, status: u16, body: &[u8]) -> Reading<Reve
             "refused" | "differs" => Ok(ReversalOutcome::Refused),
             _ => Err(Unbelieved::Unclear),
         },
+        500..=599 if is_planted(Bug::ServerErrorIsNo) => {
+            Ok(ReversalOutcome::Acknowledged(Effect::NothingToUndo))
+        }
         _ => Err(Unbelieved::Unclear),
     }
 }
@@ -234,7 +240,8 @@ impl About {
     }
 
     fn must_be_about(&self, payment: PaymentId) -> Reading<()> {
-        if self.payment == payment.to_string() { Ok(()) } else { Err(Unbelieved::Lie) }
+        let is_ours = self.payment == payment.to_string() || is_planted(Bug::OtherPaymentsAnswer);
+        if is_ours { Ok(()) } else { Err(Unbelieved::Lie) }
     }
 
     fn must_be(&self, payment: PaymentId, attempt: Option<Attempt>, money: Money) -> Reading<()> {

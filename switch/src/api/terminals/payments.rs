@@ -10,6 +10,7 @@ use actors::domain::identity::{Keeper, PaymentKey, RefundId};
 use actors::domain::order::Order;
 use actors::domain::payment::command::Verdict;
 use actors::outbox::GIVING_BACK;
+use actors::planted::{Bug, is_planted};
 use actors::report::{Report, Until};
 use serde::Deserialize;
 use std::time::Duration;
@@ -99,7 +100,11 @@ pub async fn place_payment(
     if let Some(applied) = prefer.applied() {
         response.insert_header(applied);
     }
-    Ok(response.json(TerminalPayment::of(&report.payment)))
+    let shown = TerminalPayment::of(&report.payment);
+    if status == StatusCode::OK && is_planted(Bug::RefusalForgotten) {
+        return Ok(response.json(shown.into_approved()));
+    }
+    Ok(response.json(shown))
 }
 
 fn order(
