@@ -16,6 +16,8 @@ mod bank;
 mod chance;
 mod crowd;
 mod house;
+#[cfg(feature = "planted")]
+mod hunt;
 mod journal;
 mod listener;
 mod network;
@@ -55,4 +57,20 @@ fn a_seed_of_another_version_is_not_replayed() {
     assert!(fault.contains("another version"), "{fault}");
     assert!(Seed::parse("seven").unwrap_err().contains("VERSION-NUMBER"));
     assert_eq!(Seed::parse(&Seed::now(7).to_string()).map(|seed| seed.number), Ok(7));
+}
+
+#[cfg(feature = "planted")]
+#[test]
+fn the_seeds_find_the_bugs_that_are_planted() {
+    std::panic::set_hook(Box::new(|_| ()));
+    let hunts = hunt::hunt_all();
+    println!("{}", hunt::table(&hunts));
+    for (promise, bugs) in hunt::by_promise(&hunts) {
+        println!("{promise}: {}", bugs.join(", "));
+    }
+    for line in hunts.iter().filter_map(hunt::replay_of).take(3) {
+        println!("{line}");
+    }
+    let found = hunts.iter().filter(|hunt| hunt.found.is_some()).count();
+    println!("{found} of {} found", hunts.len());
 }

@@ -137,6 +137,7 @@ impl Weather {
                 break Some(fault.to_string());
             }
             let now = sim.elapsed();
+            self.scene.clock_is(now);
             self.look_after_hosts(sim, now);
             if is_fair {
                 let tills = self.scene.tills_done.load(Ordering::Relaxed);
@@ -183,7 +184,7 @@ impl Weather {
         if self.down.is_none() && !sim.is_host_running("switch") {
             // It may have refused what it found: then somebody looks at the disk before it is tried again.
             self.repair_sector();
-            self.fell(Survival::Everything, now);
+            self.fell(None, now);
         }
         if self.down.is_none() && self.damage.as_ref().is_some_and(|damage| damage.is_met) {
             self.repair_sector();
@@ -208,10 +209,13 @@ impl Weather {
     }
 
     /// The switch's process has ended, this way or that.
-    fn fell(&mut self, survival: Survival, now: Duration) {
+    fn fell(&mut self, survival: Option<Survival>, now: Duration) {
         self.scene.set_journal(None);
-        let disk = self.scene.disk().after_power_cut(survival);
-        self.scene.set_disk(disk);
+        // A process that is killed leaves what it wrote to the kernel, synced or not; only a cut decides what lasts.
+        if let Some(survival) = survival {
+            let disk = self.scene.disk().after_power_cut(survival);
+            self.scene.set_disk(disk);
+        }
         self.crashes += 1;
         self.down = Some(now + self.chance.millis(50..2_500));
         if self.scene.plan.has(Fault::ClockJumps) && self.chance.coin() {
@@ -264,11 +268,11 @@ impl Weather {
                 self.scene.disk_stall.store(3_000, Ordering::Relaxed);
                 self.begin(until, Lasting::Pause, "the switch stands still");
             }
-            Fault::Kills => self.crash(sim, now, Survival::Everything, "kill -9 of the switch"),
+            Fault::Kills => self.crash(sim, now, None, "kill -9 of the switch"),
             Fault::PowerCuts => {
                 let survival =
                     if self.chance.coin() { Survival::Nothing } else { Survival::Torn(self.chance.next()) };
-                self.crash(sim, now, survival, "the switch loses power");
+                self.crash(sim, now, Some(survival), "the switch loses power");
             }
             Fault::PlatformKills if self.platform_down.is_none() => {
                 sim.crash("platform");
@@ -309,7 +313,7 @@ impl Weather {
         }
     }
 
-    fn crash(&mut self, sim: &mut Sim<'_>, now: Duration, survival: Survival, how: &str) {
+    fn crash(&mut self, sim: &mut Sim<'_>, now: Duration, survival: Option<Survival>, how: &str) {
         if self.down.is_some() {
             return;
         }
