@@ -95,6 +95,12 @@ impl SimulatedDisk {
         self.world().errors.clear();
     }
 
+    /// Whether the power is gone.
+    pub fn is_without_power(&self) -> bool {
+        let world = self.world();
+        world.power_off_at.is_some_and(|at| world.changes >= at)
+    }
+
     /// How many bytes the files hold together.
     pub fn used(&self) -> u64 {
         self.world().used()

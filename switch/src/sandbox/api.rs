@@ -3,6 +3,7 @@
 //! The `App`'s pieces come from `switch_door` and `payer_door`, so that a simulation can serve them too. The switch
 //! signs its requests; a phone's payment is authorised by its permit; books and trouble are open to whoever reaches
 //! the switch's door, which is why a sandbox belongs on a private address.
+use super::books::BooksRefusal;
 use super::callback::{CallbackBody, Due};
 use super::desk::{Desk, Done, PermitRequest, another, decode};
 use super::problem::Problem;
@@ -308,11 +309,22 @@ fn disguise(plan: &Plan, done: Done) -> Reply {
         Reply::Raw(done.status, "{\"payment\":".to_owned())
     } else if plan.has(Trouble::Oversize) {
         Reply::Raw(done.status, " ".repeat(128 * 1024))
+    } else if plan.has(Trouble::NotFound) {
+        Reply::No(Problem::refused(None, BooksRefusal::NoSuchPayment))
+    } else if plan.has(Trouble::StrayAnswer) {
+        Reply::Answer(gone_astray(done))
     } else if plan.has(Trouble::LyingAnswer) {
         Reply::Answer(lie(done))
     } else {
         Reply::Answer(done)
     }
+}
+
+fn gone_astray(mut done: Done) -> Done {
+    if let Some(body) = done.body.as_object_mut().filter(|body| body.contains_key("payment")) {
+        body.insert("payment".to_owned(), Value::from("pay_00000000000000000000000000"));
+    }
+    done
 }
 
 fn lie(mut done: Done) -> Done {

@@ -39,6 +39,10 @@ pub enum Trouble {
     LateAnswer,
     /// It is done, and answered with another amount.
     LyingAnswer,
+    /// It is done, and answered for another payment.
+    StrayAnswer,
+    /// It is done, and answered as if nobody had heard of it.
+    NotFound,
     /// It is done, and answered with 500.
     ServerError,
     /// It is done, and answered with something that is no JSON.

@@ -41,7 +41,10 @@ struct Sale {
     takes_back: Option<usize>,
     is_taken_back: bool,
     is_done: bool,
+    /// Its till is gone for good: what it would have held nobody knows.
+    is_gone: bool,
     refunds: BTreeMap<String, String>,
+    asked_refunds: BTreeSet<String>,
     refused_refunds: BTreeSet<String>,
     told_of_another: Vec<Option<String>>,
     troubled: bool,
@@ -145,6 +148,7 @@ impl Court<'_> {
             (true, Some(page)) if !is_paid => {
                 self.broke("I1", format!("{id} is approved, and the platform says {}", page.status));
             }
+            (false, Some(_)) if is_paid && sale.is_gone => {}
             (false, Some(page)) if is_paid && sale.is_done => {
                 self.broke("I2", format!("{id} is not approved, and the platform keeps {:?}", page.amount));
                 self.broke("I1", format!("{id} is paid, and its till holds no approval"));
@@ -182,6 +186,9 @@ impl Court<'_> {
         if !consent {
             self.broke("I8", format!("{id}: {paid_by} was debited, and never said yes to {}", sale.amount));
         }
+        if self.events.iter().any(|event| matches!(&event.what, What::Declined { id: to } if to == id)) {
+            self.broke("I5", format!("{id}: the payer's no was acknowledged, and then it was debited"));
+        }
         if !self.events.iter().any(|event| matches!(&event.what, What::Presents { id: to, .. } if to == id)) {
             self.broke("I8", format!("{id} was debited, and no phone gave its password"));
         }
@@ -198,7 +205,9 @@ impl Court<'_> {
             match sale.refunds.get(&refund.refund) {
                 Some(amount) if *amount == refund.amount => {}
                 // An answer may have been lost; a refusal is an answer.
-                None if !sale.refused_refunds.contains(&refund.refund) => {}
+                None if sale.asked_refunds.contains(&refund.refund)
+                    && !sale.refused_refunds.contains(&refund.refund) => {}
+                None if refund.refund == "giving-back" => {}
                 asked => {
                     self.broke("I12", format!("{id}: {refund:?} was given, and the till was told {asked:?}"))
                 }
@@ -293,7 +302,8 @@ impl Court<'_> {
         let Some((first, patience)) = sale.asked.first().copied() else { return };
         let due = first + patience + Duration::from_secs(1);
         let is_answered = sale.told.iter().any(|told| told.is_decided() && told.at <= due);
-        let gave_up = sale.takes_back.is_some_and(|_| self.takes_back_at(id).is_some_and(|at| at <= due));
+        let gave_up = sale.is_gone
+            || sale.takes_back.is_some_and(|_| self.takes_back_at(id).is_some_and(|at| at <= due));
         if self.plan.answers_are_punctual() && !is_answered && !gave_up && !sale.troubled {
             self.broke(
                 "I13",
@@ -323,7 +333,12 @@ impl Court<'_> {
                     }
                 }
                 What::Lied { id, how, believed: true } => {
-                    let broken = if how.contains("round") { "I9" } else { "I8" };
+                    let broken = match *how {
+                        how if how.contains("round") => "I9",
+                        how if how.contains("callback") => "I1",
+                        how if how.contains("not its own") => "I6",
+                        _ => "I8",
+                    };
                     self.broke(broken, format!("{id}: a phone {how}, and is believed"));
                     if how.contains("amount") {
                         self.broke("I4", format!("{id}: a phone {how}, and is believed"));
@@ -382,6 +397,8 @@ fn key_of(what: &What) -> Option<&str> {
         | What::Unanswered { key }
         | What::TakesBack { key }
         | What::TakenBack { key }
+        | What::Gone { key }
+        | What::RefundAsked { key, .. }
         | What::RefundTaken { key, .. }
         | What::RefundRefused { key, .. }
         | What::Done { key } => Some(key),
@@ -404,6 +421,8 @@ impl Sale {
                 amount: amount.clone(),
                 before_taking_back: self.takes_back.is_none(),
             }),
+            What::Gone { .. } => self.is_gone = true,
+            What::RefundAsked { refund, .. } => drop(self.asked_refunds.insert(refund.clone())),
             What::TakesBack { .. } => self.takes_back = Some(self.told.len()),
             What::TakenBack { .. } => self.is_taken_back = true,
             What::ToldOfAnother { amount, .. } => self.told_of_another.push(amount.clone()),

@@ -1,11 +1,12 @@
 //! The sandbox platform as two hosts: its counter, which can be killed, and its post office, which cannot.
 //!
 //! The books outlive the counter's process: a platform does not forget what it booked.
-use crate::listener::serve;
+use crate::listener::{Ear, Overheard, serve};
 use crate::scene::{Scene, secret};
 use crate::witness::{What, Who};
 use actix_web::web::Data;
 use actors::domain::money::Money;
+use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use switch::sandbox::books::Policy;
@@ -49,12 +50,35 @@ pub fn found(scene: &Arc<Scene>) -> (Data<Desk>, Postman) {
 
 /// One life of the counter's process.
 pub async fn run(scene: Arc<Scene>, desk: Data<Desk>) -> turmoil::Result {
-    serve(COUNTER, api::switch_door(desk), move |path| {
+    serve(COUNTER, api::switch_door(desk), AtTheCounter(scene)).await
+}
+
+#[derive(Clone)]
+struct AtTheCounter(Arc<Scene>);
+
+#[derive(Deserialize)]
+struct PermitBody {
+    payment: String,
+    attempt: u8,
+}
+
+impl Ear for AtTheCounter {
+    fn wants_body(&self, path: &str) -> bool {
+        path == "/v1/permits"
+    }
+
+    fn hear(&self, overheard: &Overheard<'_>) {
+        if overheard.status.is_some() {
+            return;
+        }
+        let path = overheard.path;
         let what = match path.strip_prefix("/v1/permits/").and_then(|rest| rest.strip_suffix("/pay")) {
             Some(permit) => What::AskedToPay { permit: permit.to_owned() },
-            None => What::AskedOf { path: path.to_owned() },
+            None => match serde_json::from_slice(overheard.body) {
+                Ok(PermitBody { payment, attempt }) => What::AskedForPermit { id: payment, attempt },
+                Err(_) => What::AskedOf { path: path.to_owned() },
+            },
         };
-        scene.saw(Who::Platform, what);
-    })
-    .await
+        self.0.saw(Who::Platform, what);
+    }
 }

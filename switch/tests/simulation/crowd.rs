@@ -1,16 +1,20 @@
 //! The payers' phones: they come to a till, see what is asked, and pay it; or vanish, mistype, tap twice, or lie.
 use crate::bank::{ACCOUNT, PASSWORD};
 use crate::chance::Chance;
-use crate::house::PHONES;
+use crate::house::{PHONES, TERMINALS};
 use crate::plan::Fault;
 use crate::scene::{Scene, payer};
 use crate::witness::{What, Who};
+use adapters::players::connection::{Ask, Connection};
 use adapters::players::device::DeviceKey;
 use adapters::players::phone::Phone;
 use adapters::players::sealing::RingSealer;
 use adapters::players::seen::{PaymentSeen, Status};
 use adapters::players::{PlayFault, Surroundings};
 use adapters::seal::Credential;
+use hyper::Method;
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use serde_json::json;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -152,6 +156,9 @@ impl Hand {
         if payment.interface.is_none() {
             return Ok(());
         }
+        if self.scene.plan.has(Fault::Strangers) && self.chance.coin() {
+            self.forge(payment).await;
+        }
         self.presents(payment);
         let mistypes = self.scene.plan.has(Fault::OddPhones) && self.chance.in_a_thousand(250);
         let credential = if mistypes { WRONG } else { RIGHT };
@@ -165,21 +172,25 @@ impl Hand {
     }
 
     async fn lie(&mut self, payment: PaymentSeen) -> Result<(), PlayFault> {
-        let (how, mut other, tampered) = match self.chance.of(0..3) {
-            0 => (
-                "signs another amount",
-                self.twin(),
-                PaymentSeen { amount: "0.01".into(), ..payment.clone() },
-            ),
-            1 => {
-                let mut other = phone(&self.surroundings, self.number + 8);
-                other.resume(self.token.as_deref().unwrap_or_default())?;
-                ("signs with another's key", other, payment.clone())
+        let id = payment.id.clone();
+        let (how, answer) = match self.chance.of(0..4) {
+            0 => {
+                let tampered = PaymentSeen { amount: "0.01".into(), ..payment.clone() };
+                ("signs another amount", self.try_to_confirm(&tampered, self.number).await)
+            }
+            1 => ("signs with another's key", self.try_to_confirm(&payment, self.number + 8).await),
+            2 => {
+                self.saw(What::Declines { id: id.clone() });
+                self.phone.decline(&payment).await?;
+                self.saw(What::Declined { id: id.clone() });
+                let Ok(seen) = self.phone.confirm(&payment).await else { return Ok(()) };
+                self.pay(&seen).await?;
+                return Ok(());
             }
             _ => match self.stale.take() {
                 Some(stale) if stale.epoch != payment.epoch => {
                     let tampered = PaymentSeen { epoch: stale.epoch, ..payment.clone() };
-                    ("signs for an earlier round", self.twin(), tampered)
+                    ("signs for an earlier round", self.try_to_confirm(&tampered, self.number).await)
                 }
                 _ => {
                     self.stale = Some(payment);
@@ -188,9 +199,51 @@ impl Hand {
             },
         };
         self.stale = Some(payment);
-        let heard = tokio::time::timeout(WAIT, other.confirm(&tampered)).await;
-        self.saw(What::Lied { id: tampered.id, how, believed: matches!(heard, Ok(Ok(_))) });
+        self.saw(What::Lied { id, how, believed: answer });
         Ok(())
+    }
+
+    /// Confirms under its own device key with `signer`'s signature; whether that was believed.
+    async fn try_to_confirm(&self, payment: &PaymentSeen, signer: usize) -> bool {
+        let body = json!({
+            "amount": payment.amount,
+            "currency": payment.currency,
+            "epoch": payment.epoch,
+            "device_key": device_key(self.number).jwk(),
+            "signature": device_key(signer).sign(payment).unwrap(),
+        });
+        let token = format!("Bearer {}", self.token.as_deref().unwrap_or_default());
+        let ask = Ask::new(Method::POST, format!("/v1/payments/{}/confirmation", payment.id)).json(&body);
+        let ask = ask.with(AUTHORIZATION, HeaderValue::from_str(&token).unwrap());
+        let mut line =
+            Connection::new(self.surroundings.clone(), format!("http://switch:{PHONES}").parse().unwrap());
+        line.ask(ask, WAIT).await.is_ok_and(|reply| reply.status.is_success())
+    }
+
+    /// Says in the platform's name that a payment was paid.
+    async fn forge(&self, payment: &PaymentSeen) {
+        let body = json!({
+            "payment": payment.id,
+            "attempt": payment.attempt.unwrap_or(1),
+            "status": "paid",
+            "reference": "sbx-99999999",
+            "amount": payment.amount,
+            "currency": payment.currency,
+            "merchant": payment.merchant,
+        });
+        let text = |value: &str| HeaderValue::from_str(value).unwrap();
+        let ask = Ask::new(Method::POST, format!("/v1/callbacks/{}", self.scene.platform)).json(&body);
+        let ask = ask
+            .with(HeaderName::from_static("webhook-id"), text("msg_forged"))
+            .with(HeaderName::from_static("webhook-timestamp"), text(&self.scene.now().secs().to_string()))
+            .with(
+                HeaderName::from_static("webhook-signature"),
+                text("v1,bm90IGEgc2lnbmF0dXJlIG9mIGFueWJvZHkncyBhdCBhbGw="),
+            );
+        let mut line =
+            Connection::new(self.surroundings.clone(), format!("http://switch:{TERMINALS}").parse().unwrap());
+        let believed = line.ask(ask, WAIT).await.is_ok_and(|reply| reply.status.is_success());
+        self.saw(What::Lied { id: payment.id.clone(), how: "forges a callback", believed });
     }
 
     /// The same device with the same token, on a connection of its own.

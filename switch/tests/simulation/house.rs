@@ -2,10 +2,10 @@
 //!
 //! What `switch::house` does with arbiters, threads and sockets is done here on the host's one thread. Each start is a
 //! new process: it has what its disk has, and nothing else.
-use crate::listener::serve;
+use crate::listener::{Ear, Overheard, serve};
 use crate::plan::Fault;
 use crate::scene::{Scene, payer, secret, terminal, till_key};
-use crate::witness::Who;
+use crate::witness::{What, Who};
 use actors::directory::{Directory, Limits, Place};
 use actors::domain::backoff::Backoff;
 use actors::domain::identity::{MerchantId, PayerId, TerminalId};
@@ -28,6 +28,7 @@ use adapters::binding_store::memory::MemoryBindingStore;
 use adapters::http_client::HttpClient;
 use adapters::journal::{self, FileJournal, Opened, Options};
 use adapters::platform::sandbox::{SandboxPlatform, SandboxSettings};
+use serde::Deserialize;
 use std::future::ready;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -78,9 +79,43 @@ pub async fn run(scene: Arc<Scene>) -> turmoil::Result {
     tokio::select! {
         biased;
         () = scene.died.notified() => Ok(()),
-        served = serve(PHONES, phones(&doors), |_| ()) => served,
-        served = serve(TERMINALS, terminals(&doors), |_| ()) => served,
+        served = serve(PHONES, phones(&doors), Deaf) => served,
+        served = serve(TERMINALS, terminals(&doors), AtTheCallbacks(Arc::clone(&scene))) => served,
     }
+}
+
+/// Hears which callbacks were acknowledged, and when.
+#[derive(Clone)]
+struct AtTheCallbacks(Arc<Scene>);
+
+#[derive(Deserialize)]
+struct CallbackBody {
+    payment: String,
+    status: String,
+}
+
+impl Ear for AtTheCallbacks {
+    fn wants_body(&self, path: &str) -> bool {
+        path.starts_with("/v1/callbacks/")
+    }
+
+    fn hear(&self, overheard: &Overheard<'_>) {
+        if let (Some(200..300), Ok(body)) = (overheard.status, serde_json::from_slice(overheard.body)) {
+            let CallbackBody { payment, status } = body;
+            self.0.saw(Who::Platform, What::CallbackAcknowledged { id: payment, is_paid: status == "paid" });
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Deaf;
+
+impl Ear for Deaf {
+    fn wants_body(&self, _: &str) -> bool {
+        false
+    }
+
+    fn hear(&self, _: &Overheard<'_>) {}
 }
 
 async fn open_journal(scene: &Arc<Scene>) -> Result<Opened, journal::OpenFault> {
@@ -182,8 +217,7 @@ async fn kill_at_random(scene: Arc<Scene>, rooms: Rooms) {
     let chance = scene.chance.fork(&format!("panics {:?}", scene.elapsed()));
     let phones = scene.plan.tills * scene.plan.phones_per_till;
     while !scene.is_fair.load(Ordering::Relaxed) {
-        tokio::time::sleep(chance.millis(100..2 * u64::try_from(scene.plan.every.as_millis()).unwrap()))
-            .await;
+        tokio::time::sleep(chance.millis(20..scene.plan.panics_within)).await;
         let at_random = |most: usize| usize::try_from(chance.of(0..most as u64)).unwrap();
         match chance.of(0..6) {
             0..3 => rooms.sessions.kill(terminal(at_random(scene.plan.tills))),

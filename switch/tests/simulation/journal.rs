@@ -83,6 +83,7 @@ impl Ledger {
             .collect();
         let lives = self.lives();
         broken.extend(self.forgotten(events, &lives));
+        broken.extend(acknowledged_early(events, &lives));
         if !self.is_whole {
             return broken;
         }
@@ -163,6 +164,25 @@ impl Ledger {
     }
 }
 
+/// I7: a platform may forget what was acknowledged, so by then the journal has to know how the payment ended.
+fn acknowledged_early(events: &[Event], lives: &BTreeMap<PaymentId, Life>) -> Vec<Violation> {
+    let early = events.iter().filter_map(|event| {
+        let What::CallbackAcknowledged { id, is_paid: true } = &event.what else { return None };
+        let life = PaymentId::parse(id).ok().and_then(|id| lives.get(&id))?;
+        let knows = life.0.iter().any(|(seq, stamped)| {
+            let ends = matches!(
+                stamped.fact,
+                Fact::Settled(_) | Fact::ReversalOwed(_) | Fact::Declined(_) | Fact::AttemptFailed(..)
+            );
+            ends && *seq <= event.durable
+        });
+        (!knows).then(|| {
+            format!("{id}: the platform was told that its word is kept, and the journal had nothing of it")
+        })
+    });
+    early.map(|what| Violation { invariant: "I7", what }).collect()
+}
+
 /// A payment's facts with their places.
 #[derive(Default)]
 struct Life(Vec<(Seq, Stamped)>);
@@ -209,6 +229,10 @@ impl Witnesses<'_> {
             }
             (What::TakenBack { key }, Who::Till(till)) if payment_id(till, key) == self.id => {
                 let said = Said::TerminalTold(Outcome::Refused(Refusal::ReversedByTerminal));
+                Some(Spoken { after: self.life.durable_by(event.durable), said })
+            }
+            (What::AskedForPermit { id, attempt }, _) if id == self.id => {
+                let said = Said::PermitAsked(Attempt::numbered(*attempt)?);
                 Some(Spoken { after: self.life.durable_by(event.durable), said })
             }
             _ => None,

@@ -1,10 +1,13 @@
 //! A listener over the simulated network that serves a real actix-web `App`.
 use actix_http::HttpService;
+use actix_http::h1::Payload;
 use actix_rt::net::{ActixStream, Ready};
 use actix_service::{Service, ServiceFactory, map_config};
 use actix_web::App;
-use actix_web::dev::AppConfig;
-use actix_web::web::ServiceConfig;
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{Bytes, ServiceConfig};
 use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -18,17 +21,28 @@ use turmoil::net::{TcpListener, TcpStream};
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Serves the door that `configure` makes at `port` of this host until the host ends; `seen` is told each path.
-pub async fn serve(
-    port: u16,
-    configure: impl FnOnce(&mut ServiceConfig),
-    seen: impl Fn(&str) + Clone + 'static,
-) -> turmoil::Result {
+/// What passes by a door: a request as it comes in, or how it was answered.
+pub struct Overheard<'a> {
+    pub path: &'a str,
+    /// The body, where somebody listens for it.
+    pub body: &'a [u8],
+    /// `None` while it is unanswered.
+    pub status: Option<u16>,
+}
+
+/// Whoever listens at a door.
+pub trait Ear: Clone + 'static {
+    /// Whether this path's bodies are wanted.
+    fn wants_body(&self, path: &str) -> bool;
+    fn hear(&self, overheard: &Overheard<'_>);
+}
+
+/// Serves the door that `configure` makes at `port` of this host until the host ends.
+pub async fn serve(port: u16, configure: impl FnOnce(&mut ServiceConfig), ear: impl Ear) -> turmoil::Result {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
-    let app = App::new().configure(configure).wrap_fn(move |request, service| {
-        seen(request.path());
-        service.call(request)
-    });
+    let app = App::new()
+        .configure(configure)
+        .wrap(from_fn(move |request, next| listen(ear.clone(), request, next)));
     let app = map_config(app, |()| AppConfig::default());
     let service = HttpService::build().client_request_timeout(HEAD_WITHIN).keep_alive(KEEP_ALIVE).h1(app);
     let service = Rc::new(service.new_service(()).await.map_err(|()| "the app cannot be made")?);
@@ -40,6 +54,24 @@ pub async fn serve(
             drop(service.call((Socket(stream), Some(peer))).await);
         });
     }
+}
+
+async fn listen(
+    ear: impl Ear,
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let path = request.path().to_owned();
+    let body = if ear.wants_body(&path) { request.extract::<Bytes>().await? } else { Bytes::new() };
+    if !body.is_empty() {
+        let (_, mut payload) = Payload::create(true);
+        payload.unread_data(body.clone());
+        request.set_payload(payload.into());
+    }
+    ear.hear(&Overheard { path: &path, body: &body, status: None });
+    let response = next.call(request).await?;
+    ear.hear(&Overheard { path: &path, body: &body, status: Some(response.status().as_u16()) });
+    Ok(response)
 }
 
 /// What actix-http wants of a stream.

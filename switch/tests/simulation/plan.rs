@@ -47,10 +47,12 @@ pub enum Fault {
     HostilePhones,
     /// Terminals repeat, reset, reverse and reconnect.
     OddTills,
+    /// Strangers forge callbacks, and tills meddle with one another's payments.
+    Strangers,
 }
 
 impl Fault {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::CutLines,
         Self::DoubledLines,
         Self::Partitions,
@@ -70,25 +72,47 @@ impl Fault {
         Self::OddPhones,
         Self::HostilePhones,
         Self::OddTills,
+        Self::Strangers,
     ];
 
     /// Whether it can keep a terminal from its answer in time: all but what people and platforms do.
     pub const fn delays_answers(self) -> bool {
         !matches!(
             self,
-            Self::PlatformTrouble
-                | Self::OddPhones
-                | Self::HostilePhones
-                | Self::OddTills
-                | Self::DoubledLines
+            Self::PlatformTrouble | Self::OddPhones | Self::HostilePhones | Self::OddTills | Self::Strangers
         )
     }
 }
+
+/// What kind of world a seed is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing goes wrong.
+    Calm,
+    /// Only people and platforms go wrong: whoever asks has a right to an answer in time.
+    Smooth,
+    /// Anything.
+    Rough,
+    /// Anything, for minutes, with old records dropped on the way.
+    Long,
+}
+
+const KINDS: [Kind; 24] = {
+    let mut kinds = [Kind::Rough; 24];
+    kinds[0] = Kind::Calm;
+    kinds[1] = Kind::Smooth;
+    kinds[2] = Kind::Smooth;
+    kinds[3] = Kind::Smooth;
+    kinds[4] = Kind::Smooth;
+    kinds[5] = Kind::Long;
+    kinds
+};
 
 /// One seed's world.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
+    pub kind: Kind,
     pub faults: Vec<Fault>,
     pub tick: Duration,
     pub latency_max: Duration,
@@ -112,17 +136,29 @@ pub struct Plan {
     pub keep: Duration,
     /// How often an average fault strikes.
     pub every: Duration,
+    /// Actors panic at least so often, in milliseconds.
+    pub panics_within: u64,
+    /// Tills rest so long at most between two sales, in milliseconds.
+    pub pause_between: u64,
 }
 
 impl Plan {
     pub fn of(seed: u64) -> Self {
         let chance = Chance::new(seed);
-        let calm = chance.in_a_thousand(62);
-        let is_on = |_: &Fault| chance.coin() && !calm;
+        let kind = chance.pick(&KINDS);
+        let is_on = |fault: &Fault| {
+            let on = chance.coin();
+            on && match kind {
+                Kind::Calm => false,
+                Kind::Smooth => !fault.delays_answers(),
+                Kind::Rough | Kind::Long => true,
+            }
+        };
         let faults: Vec<Fault> = Fault::ALL.into_iter().filter(is_on).collect();
         let shortest = chance.of(5..8);
         Self {
             seed,
+            kind,
             faults,
             tick: Duration::from_millis(chance.pick(&[5, 10, 10, 20])),
             latency_max: chance.millis(5..120),
@@ -130,7 +166,11 @@ impl Plan {
             phones_per_till: usize::try_from(chance.of(1..3)).unwrap_or(1),
             sales: chance.of(2..5),
             travels: chance.pick(&[CredentialTravels::Relayed, CredentialTravels::Directly]),
-            rough_for: chance.millis(4_000..16_000),
+            rough_for: if kind == Kind::Long {
+                chance.millis(70_000..140_000)
+            } else {
+                chance.millis(4_000..16_000)
+            },
             answer_within: (shortest, shortest + chance.of(2..14)),
             confirm_within: chance.millis(3_000..9_000),
             platform_within: chance.millis(800..3_000),
@@ -139,11 +179,13 @@ impl Plan {
             shards: usize::try_from(chance.of(1..3)).unwrap_or(1),
             awake_max: usize::try_from(chance.pick(&[1, 2, 4, 1_000])).unwrap_or(1),
             idle_after: chance.millis(500..20_000),
-            inside_max: u32::try_from(chance.pick(&[16, 64, 64])).unwrap_or(64),
+            inside_max: chance.pick(&[8, 16, 64, 64]),
             segment_bytes: u32::try_from(chance.pick(&[8, 16, 32])).unwrap_or(16) * 1024,
             snapshot_every: chance.pick(&[4, 8, 1_000]) * 1024,
-            keep: Duration::from_secs(chance.pick(&[45, 90, 600, 600])),
-            every: chance.millis(800..5_000),
+            keep: if kind == Kind::Long { chance.millis(5_000..40_000) } else { Duration::from_mins(10) },
+            every: chance.millis(800..5_000) * if kind == Kind::Long { 4 } else { 1 },
+            panics_within: chance.pick(&[60, 400, 4_000]),
+            pause_between: if kind == Kind::Long { 20_000 } else { 1_500 },
         }
     }
 
@@ -153,6 +195,6 @@ impl Plan {
 
     /// Whether a terminal that asks has a right to its answer in time.
     pub fn answers_are_punctual(&self) -> bool {
-        !self.faults.iter().any(|fault| fault.delays_answers()) && self.inside_max >= 64
+        matches!(self.kind, Kind::Calm | Kind::Smooth) && self.inside_max >= 16
     }
 }

@@ -41,6 +41,8 @@ pub struct Scene {
     pub is_fair: AtomicBool,
     /// Tills that have done with everything.
     pub tills_done: AtomicU64,
+    /// Payments that were approved, with their tills: what a meddler would know.
+    pub approved: Mutex<Vec<(usize, String)>>,
     last_seen: AtomicU64,
     last_durable: AtomicU64,
 }
@@ -67,6 +69,7 @@ impl Scene {
             died: Notify::new(),
             is_fair: AtomicBool::new(false),
             tills_done: AtomicU64::new(0),
+            approved: Mutex::default(),
             last_seen: AtomicU64::new(0),
             last_durable: AtomicU64::new(0),
         })

@@ -36,7 +36,7 @@ pub async fn sell_all(scene: Arc<Scene>, number: usize) -> turmoil::Result {
     tokio::time::sleep(counter.chance.millis(100..2_000)).await;
     for sale in 0..scene.plan.sales {
         counter.sell(sale).await;
-        tokio::time::sleep(counter.chance.millis(50..1_500)).await;
+        tokio::time::sleep(counter.chance.millis(50..scene.plan.pause_between)).await;
     }
     scene.tills_done.fetch_add(1, Ordering::Relaxed);
     Ok(())
@@ -75,9 +75,12 @@ enum Manner {
     Refunds,
     /// Gives back more than there was.
     RefundsTooMuch,
+    /// Asks, and is never seen again with this sale.
+    Vanishes,
 }
 
-const ODD: [Manner; 12] = [
+const ODD: [Manner; 13] = [
+    Manner::Vanishes,
     Manner::Plain,
     Manner::Plain,
     Manner::Repeats,
@@ -106,14 +109,27 @@ impl Counter {
             self.take_back(&order.key).await;
         }
         let patience = match manner {
-            Manner::TakesBackEarly => self.chance.millis(10..3_000),
+            Manner::TakesBackEarly | Manner::Vanishes => self.chance.millis(10..3_000),
             _ => answer_within + Duration::from_secs(2),
         };
         match self.learn(&order, patience, manner).await {
             Some(seen) => self.after(&order, &seen, manner).await,
+            None if manner == Manner::Vanishes => self.saw(What::Gone { key: key.clone() }),
             None => self.take_back(&order.key).await,
         }
         self.saw(What::Done { key });
+        if self.scene.plan.has(Fault::Strangers) && self.chance.coin() {
+            self.meddle().await;
+        }
+    }
+
+    /// Takes back what another till was paid.
+    async fn meddle(&mut self) {
+        let approved = self.scene.approved.lock().unwrap().clone();
+        let Some((_, id)) = approved.into_iter().rev().find(|(till, _)| *till != self.number) else { return };
+        let answer = tokio::time::timeout(LOOK, self.till.reverse(&id)).await;
+        let believed = matches!(answer, Ok(Ok(_)));
+        self.saw(What::Lied { id, how: "takes back what is not its own", believed });
     }
 
     /// The outcome, if it came within `patience`.
@@ -173,6 +189,9 @@ impl Counter {
     }
 
     async fn after(&mut self, order: &Order, seen: &SaleSeen, manner: Manner) {
+        if seen.status == Status::Approved {
+            self.scene.approved.lock().unwrap().push((self.number, seen.id.clone()));
+        }
         match manner {
             Manner::Repeats | Manner::Resets | Manner::TakesBackFirst => {
                 for _ in 0..self.chance.of(1..4) {
@@ -211,6 +230,7 @@ impl Counter {
     async fn refund(&mut self, order: &Order, id: &str, amount: &str) {
         let (key, refund) = (order.key.as_str().to_owned(), self.chance.of(1..1_000_000).to_string());
         let (name, money) = (RefundId::new(&refund).unwrap(), Money::parse(amount, "EUR").unwrap());
+        self.saw(What::RefundAsked { key: key.clone(), refund: refund.clone() });
         let mut said = 0;
         for _ in 0..REPEATS_MAX {
             let answer = tokio::time::timeout(LOOK, self.till.refund(id, &name, money)).await;

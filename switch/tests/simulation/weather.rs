@@ -184,7 +184,8 @@ impl Weather {
         if self.down.is_none() && !sim.is_host_running("switch") {
             // It may have refused what it found: then somebody looks at the disk before it is tried again.
             self.repair_sector();
-            self.fell(None, now);
+            let survival = self.scene.disk().is_without_power().then(|| self.survival());
+            self.fell(survival, now);
         }
         if self.down.is_none() && self.damage.as_ref().is_some_and(|damage| damage.is_met) {
             self.repair_sector();
@@ -239,7 +240,8 @@ impl Weather {
     }
 
     fn strike_with(&mut self, fault: Fault, sim: &mut Sim<'_>, now: Duration) {
-        let until = now + self.chance.millis(100..4_000);
+        let long = if fault == Fault::FullDisk { 2 } else { 1 };
+        let until = now + self.chance.millis(100..4_000) * long;
         let (here, there) = self.chance.pick(&LINKS);
         let (from, to) = if self.chance.coin() { (here, there) } else { (there, here) };
         match fault {
@@ -269,6 +271,11 @@ impl Weather {
                 self.begin(until, Lasting::Pause, "the switch stands still");
             }
             Fault::Kills => self.crash(sim, now, None, "kill -9 of the switch"),
+            Fault::PowerCuts if self.chance.coin() => {
+                let disk = self.scene.disk();
+                disk.cut_power_at(disk.changes() + self.chance.of(1..12));
+                self.scene.note(Who::Weather, "the power is about to go");
+            }
             Fault::PowerCuts => {
                 let survival =
                     if self.chance.coin() { Survival::Nothing } else { Survival::Torn(self.chance.next()) };
@@ -322,8 +329,14 @@ impl Weather {
         self.fell(survival, now);
     }
 
+    fn survival(&self) -> Survival {
+        if self.chance.coin() { Survival::Nothing } else { Survival::Torn(self.chance.next()) }
+    }
+
     fn troubles(&self) -> Troubles {
-        const TROUBLES: [Trouble; 17] = [
+        const TROUBLES: [Trouble; 19] = [
+            Trouble::StrayAnswer,
+            Trouble::NotFound,
             Trouble::Lost,
             Trouble::Silent,
             Trouble::Silent,

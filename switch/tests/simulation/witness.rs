@@ -55,6 +55,10 @@ pub enum What {
     TakesBack { key: String },
     /// A till's taking back was acknowledged: nobody pays.
     TakenBack { key: String },
+    /// A till asks for a refund.
+    RefundAsked { key: String, refund: String },
+    /// A till is gone for good in the middle of a sale.
+    Gone { key: String },
     /// A till's refund was taken on; how much.
     RefundTaken { key: String, refund: String, amount: String },
     /// A till's refund was refused.
@@ -77,7 +81,11 @@ pub enum What {
     Lied { id: String, how: &'static str, believed: bool },
     /// The platform was asked to use a permit.
     AskedToPay { permit: String },
-    /// The platform was asked for a permit or something else.
+    /// The platform was asked for a permit.
+    AskedForPermit { id: String, attempt: u8 },
+    /// The platform's callback was acknowledged, and what it had said.
+    CallbackAcknowledged { id: String, is_paid: bool },
+    /// The platform was asked for something else.
     AskedOf { path: String },
     /// Anything that explains the rest.
     Note(String),
