@@ -369,8 +369,13 @@ impl Weather {
             next: self.chance.pick(&[None, Some(1), Some(2)]),
             payer: None,
         });
-        let rules =
-            rules.filter(|rule| rule.trouble != Trouble::Refuse || rule.operation == Operation::Permit);
+        // A platform may refuse a permit; and it may not have seen yet what it is asked after. More would be no platform.
+        let may_be = |rule: &Rule| match rule.trouble {
+            Trouble::Refuse => rule.operation == Operation::Permit,
+            Trouble::NotFound => rule.operation == Operation::Query,
+            _ => true,
+        };
+        let rules = rules.filter(may_be);
         Troubles { latency_ms: self.chance.pick(&[0, 0, 300, 1_500]), rules: rules.collect() }
     }
 
