@@ -1,6 +1,7 @@
 //! A real house to stand in front of: a `turnout serve` child with its configuration written out, and the platform it pays through.
 //!
 //! The switch is another process, so it can be killed, drowned and searched. Nothing here knows what a story wants of it.
+use crate::auditor::Books;
 use actors::domain::identity::TerminalId;
 use actors::domain::money::Money;
 use actors::ports::clock::{Clock, Dice};
@@ -21,6 +22,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use switch::sandbox::{self, AccountConfig, RunningSandbox, SandboxConfig, World, books::Policy};
 use tempfile::TempDir;
@@ -59,11 +61,15 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Three that nobody holds right now.
+    /// Three that nobody holds right now, and that the system gives to nobody who just wants to call: while a switch
+    /// is dead, its doors must not become the other end of somebody's connection.
     pub fn free() -> Self {
-        let held = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-        let [phones, terminals, admin] = held.map(|listener| listener.local_addr().unwrap().port());
-        Self { phones, terminals, admin }
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let start = u16::try_from(std::process::id() % 10_000).unwrap();
+        let free = std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
+            .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let ports: Vec<u16> = free.take(3).collect();
+        Self { phones: ports[0], terminals: ports[1], admin: ports[2] }
     }
 }
 
@@ -140,6 +146,11 @@ impl Site {
 
     pub fn journal(&self) -> PathBuf {
         self.folder.path().join("journal")
+    }
+
+    /// The platform's own books.
+    pub fn books(&self) -> Books {
+        Books::of(&self.sandbox.books())
     }
 
     /// Changes the configuration's text.
