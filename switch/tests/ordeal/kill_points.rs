@@ -24,6 +24,7 @@ const CENSUSES: usize = 3;
 const TRIES: usize = 3;
 /// Two cores.
 const SITES: u64 = 2;
+const PROGRESS: u32 = 50;
 
 /// Where the switch is to die.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +103,7 @@ async fn planned() -> (BTreeSet<String>, Work) {
 async fn certain_census(stage: &mut Stage, story: Story) -> Census {
     let mut least: Option<Census> = None;
     for _ in 0..CENSUSES {
-        stage.refreshed().await;
+        stage.refreshed(story).await;
         let names = threads(stage.pid());
         let tracer = Tracer::counting(stage.pid(), CALLS, stage.site.folder.path()).await;
         let wrong = stage.tells(story).await;
@@ -146,11 +147,16 @@ fn sample(mut points: Vec<Point>, most: usize, random: &mut u64) -> Vec<Point> {
 
 async fn lane_of(work: Rc<Work>, lane: u64) {
     let mut stage = Stage::open((lane + 1) * 1_000_000).await;
+    let mut done = 0;
     loop {
         let Some(point) = work.points.borrow_mut().pop_front() else { break };
         let is_hit = tried(&work, &mut stage, &point).await;
         if is_hit && work.is_exhaustive {
             work.follow(&point);
+        }
+        done += 1;
+        if done % PROGRESS == 0 {
+            println!("lane {lane}: {done} points, {} wait", work.points.borrow().len());
         }
     }
     let audit = stage.closed().await;
@@ -162,7 +168,7 @@ async fn lane_of(work: Rc<Work>, lane: u64) {
 /// Dies at this point, if it is come by.
 async fn tried(work: &Work, stage: &mut Stage, point: &Point) -> bool {
     for _ in 0..TRIES {
-        stage.refreshed().await;
+        stage.refreshed(point.story).await;
         let Some(id) = threads(stage.pid()).get(&point.thread).copied() else { continue };
         let folder = stage.site.folder.path().to_owned();
         let what = format!("signal=KILL:when={}", point.nth);
@@ -172,7 +178,10 @@ async fn tried(work: &Work, stage: &mut Stage, point: &Point) -> bool {
         tracer.released().await;
         let signals = signals(&stage.deaths);
         let mut tally = work.tally.borrow_mut();
-        tally.violations.extend(violations.into_iter().map(|what| format!("killed at {point}: {what}")));
+        for what in violations {
+            println!("killed at {point}: {what}");
+            tally.violations.push(format!("killed at {point}: {what}"));
+        }
         if signals.iter().any(|signal| *signal != KILLED) {
             tally.violations.push(format!("killed at {point}, it also ended by itself: {:?}", stage.deaths));
         }

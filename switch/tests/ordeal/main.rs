@@ -14,13 +14,18 @@
 
 #[path = "../it/auditor.rs"]
 mod auditor;
+mod brim;
+mod full_disk;
 #[allow(dead_code, reason = "shared with the other stories, which use the rest")]
 #[path = "../it/house.rs"]
 mod house;
 mod kill_points;
+mod moved_clocks;
+mod pauses;
 mod stage;
 mod story;
 mod strace;
+mod sync_faults;
 
 /// A setting of this run.
 fn setting(name: &str, otherwise: u64) -> u64 {

@@ -3,6 +3,7 @@
 //! A story is over when its till has an ending and the platform's books agree with it. Whatever strikes the switch
 //! meanwhile comes from outside; the stage only says how often it died, and of what.
 use crate::auditor::{Audit, Sold, Shown, audited};
+use crate::brim;
 use crate::house::{Log, Site, heard, turnout};
 use crate::story::{Story, Telling};
 use std::os::unix::process::ExitStatusExt;
@@ -13,6 +14,7 @@ use tokio::process::{Child, Command};
 
 /// The books agree with the till within this, once the till has its ending.
 const QUIET_WITHIN: Duration = Duration::from_secs(40);
+const LESS_THAN_A_PAYMENT: usize = 1_200;
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -30,13 +32,19 @@ pub struct Stage {
     pub next_start: Option<Command>,
     sold: Vec<Sold>,
     shown: Vec<Shown>,
+    /// What was sold before this is in another journal.
+    in_journal_from: usize,
     number: u64,
 }
 
 impl Stage {
-    /// A house with a running switch.
+    /// A house with a running switch; its payments are numbered from here on.
     pub async fn open(first_number: u64) -> Self {
-        let site = Site::small();
+        Self::at(Site::small(), first_number).await
+    }
+
+    /// A running switch in this house.
+    pub async fn at(site: Site, first_number: u64) -> Self {
         let switch = started(&site).await;
         Self {
             site,
@@ -45,6 +53,7 @@ impl Stage {
             next_start: None,
             sold: Vec::new(),
             shown: Vec::new(),
+            in_journal_from: 0,
             number: first_number,
         }
     }
@@ -85,20 +94,47 @@ impl Stage {
         }
     }
 
-    /// Has a new process for the next story, and the till free.
-    pub async fn refreshed(&mut self) {
+    /// Takes in what was sold outside of [`Self::tells`].
+    pub fn witnessed(&mut self, sold: Sold, shown: Option<Shown>) {
+        self.sold.push(sold);
+        self.shown.extend(shown);
+    }
+
+    /// Has a new process for the next story, the till free, and the journal as the story wants it.
+    pub async fn refreshed(&mut self, story: Story) {
         self.switch.start_kill().unwrap();
         self.switch.wait().await.unwrap();
+        if story == Story::SaleAcrossSegments {
+            self.brought_to_the_brim();
+        }
         self.switch = started(&self.site).await;
         self.site.till(0).clear().await.expect("a ready switch sends a phone away");
     }
 
+    /// A journal whose segment ends within the next payment.
+    fn brought_to_the_brim(&mut self) {
+        let (journal, full) = (self.site.journal(), self.site.folder.path().join("full"));
+        if !full.exists() {
+            brim::fill(&full, LESS_THAN_A_PAYMENT);
+        }
+        std::fs::remove_dir_all(&journal).unwrap();
+        std::fs::create_dir(&journal).unwrap();
+        for file in std::fs::read_dir(&full).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), journal.join(file.file_name())).unwrap();
+        }
+        for file in ["read-model.sqlite", "read-model.sqlite-wal", "read-model.sqlite-shm"] {
+            std::fs::remove_file(self.site.folder.path().join(file)).ok();
+        }
+        self.in_journal_from = self.sold.len();
+    }
+
     /// Everything that was ever told here against everything that was booked, then against the journal.
-    pub async fn closed(mut self) -> Audit {
+    pub async fn closed(&mut self) -> Audit {
         let mut audit = audited(&self.sold, &self.shown, &self.site.books().await);
         self.switch.start_kill().unwrap();
         self.switch.wait().await.unwrap();
-        audit.violations.extend(against_journal(&self.site, &self.sold).await);
+        audit.violations.extend(against_journal(&self.site, &self.sold[self.in_journal_from..]).await);
         audit
     }
 }

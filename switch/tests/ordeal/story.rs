@@ -33,10 +33,13 @@ pub enum Story {
     Reversal,
     /// The payer pays, the till gives a part back.
     Refund,
+    /// The payer pays, and the journal's segment ends in between.
+    SaleAcrossSegments,
 }
 
 impl Story {
-    pub const ALL: [Self; 4] = [Self::Sale, Self::Declined, Self::Reversal, Self::Refund];
+    pub const ALL: [Self; 5] =
+        [Self::Sale, Self::Declined, Self::Reversal, Self::Refund, Self::SaleAcrossSegments];
 }
 
 /// One payment under way.
@@ -48,12 +51,39 @@ pub struct Telling<'a> {
     shown: RefCell<Option<Shown>>,
     stands: Notify,
     is_over: Cell<bool>,
+    /// Whether the payer waits after having been shown what to confirm.
+    hesitates: Cell<bool>,
+    is_asked: Notify,
 }
 
 impl<'a> Telling<'a> {
     pub fn new(site: &'a Site, story: Story, number: u64) -> Self {
-        let (shown, stands) = (RefCell::default(), Notify::new());
-        Self { site, story, number, shown, stands, is_over: Cell::new(false) }
+        Self {
+            site,
+            story,
+            number,
+            shown: RefCell::default(),
+            stands: Notify::new(),
+            is_over: Cell::new(false),
+            hesitates: Cell::new(false),
+            is_asked: Notify::new(),
+        }
+    }
+
+    /// The payer confirms and does not pay, until [`Self::goes_on`].
+    pub fn hesitating(self) -> Self {
+        self.hesitates.set(true);
+        self
+    }
+
+    /// The payer that hesitates has been asked.
+    pub async fn asked(&self) {
+        self.is_asked.notified().await;
+    }
+
+    /// The payer stops hesitating.
+    pub fn goes_on(&self) {
+        self.hesitates.set(false);
     }
 
     /// Plays it to its end, whatever happens to the switch meanwhile.
@@ -93,7 +123,7 @@ impl<'a> Telling<'a> {
             match self.story {
                 Story::Reversal => held = ending(till.take_back(&order.key).await.map_err(fault)?),
                 Story::Refund => refunds.push(self.refunded(&mut till, &id).await?),
-                Story::Sale | Story::Declined => {}
+                Story::Sale | Story::Declined | Story::SaleAcrossSegments => {}
             }
         }
         let told_again = self.told_again(&mut till, &id, &held).await;
@@ -123,7 +153,8 @@ impl<'a> Telling<'a> {
             match till.look(id, Duration::ZERO).await {
                 Ok(seen) => return Some(told(&seen, held)),
                 Err(fault) if fault.is_passing() => tokio::time::sleep(PAUSE).await,
-                // What was only ever taken back by key may be unknown by id.
+                // What was only ever taken back by key may be unknown by id; what was approved may not.
+                Err(_) if matches!(held, Held::Approved(_)) => return Some(Held::TakenBack),
                 Err(_) => return None,
             }
         }
@@ -202,6 +233,10 @@ impl Payer<'_> {
             }
             _ => payment,
         };
+        while self.telling.hesitates.get() {
+            self.telling.is_asked.notify_one();
+            tokio::time::sleep(PAUSE).await;
+        }
         if seen.interface.is_some() && seen.status == Status::AwaitingPayment {
             let sealer = DiceSealer(self.telling.site.surroundings.dice.clone());
             self.phone.present(&seen, self.telling.site.account(), &sealer).await?;

@@ -69,12 +69,6 @@ impl Tracer {
         Self::attached(&["-e", &trace, "-e", &inject, "-p", &id.to_string()], folder).await
     }
 
-    /// Does `what` to every thread of `pid`.
-    pub async fn striking_all(pid: u32, call: &str, what: &str, folder: &Path) -> Self {
-        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{what}"));
-        Self::attached(&["-f", "-e", &trace, "-e", &inject, "-p", &pid.to_string()], folder).await
-    }
-
     /// Counts `calls` (separated by commas) of every thread of `pid`.
     pub async fn counting(pid: u32, calls: &str, folder: &Path) -> Self {
         Self::attached(&["-f", "-e", &format!("trace={calls}"), "-p", &pid.to_string()], folder).await
@@ -104,6 +98,11 @@ impl Tracer {
         }
         std::fs::read_to_string(&self.output).unwrap_or_default()
     }
+}
+
+/// How many calls were tampered with, from what a striking tracer wrote.
+pub fn injected(written: &str) -> usize {
+    written.lines().filter(|line| line.contains("(INJECTED)") || line.contains("(DELAYED)")).count()
 }
 
 /// How often each of these threads made each call, from what a counting tracer wrote.
