@@ -1,7 +1,8 @@
 //! From what lies on a disk to a journal that is ready: snapshot, tail, and what to do about a torn end.
 //!
-//! A torn tail is cut back, counted and logged. Damage is refused with its place. A snapshot that cannot be believed is
-//! ignored; but one that is sound proves that the log once reached its mark, so a log that ends before is damaged.
+//! A torn tail is cut back, counted and logged; what is whole is made durable before anybody hears of it. Damage is
+//! refused with its place. A snapshot that cannot be believed is ignored; but one that is sound proves that the log once
+//! reached its mark, so a log that ends before is damaged.
 use super::index::{Fingerprint, Index};
 use super::intake::Intake;
 use super::lives::{Lives, Placed};
@@ -86,6 +87,7 @@ pub async fn open(
             "a torn journal tail was cut back; nobody had been told of it"
         );
     }
+    walk::seal(&*disk, &files, &loaded.mark)?;
     loaded.recovery.segments = headers.len();
     assemble(disk, clock, options, on_fatal, files, headers, loaded)
 }

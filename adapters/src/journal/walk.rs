@@ -159,6 +159,25 @@ pub fn cut_back(disk: &dyn Disk, at: Location, length: usize) -> io::Result<()> 
     file.sync()
 }
 
+/// Makes durable what was read. A process that was killed between a write and its sync left its last batch to the
+/// system's memory, and one whose sync failed left it to nobody: what is told from it must not go with the power. Each
+/// batch is synced before the next is written, so it can only be the last; a sync that failed may have marked its pages
+/// clean, so it is written once more.
+pub fn seal(disk: &dyn Disk, files: &Files, mark: &Mark) -> Result<(), JournalFault> {
+    let (segment, end) = (mark.end.segment(), mark.end.offset());
+    let last = mark.last_frame.filter(|frame| frame.segment() == segment);
+    let begin = last.map_or(end, Location::offset);
+    let length = usize::try_from(end.saturating_sub(begin)).unwrap_or(0);
+    let bytes = files.some_of(segment, begin, length)?;
+    let sealed = disk.open(&segment::name(segment)).and_then(|file| {
+        file.write_at(u64::from(begin), &bytes)?;
+        file.sync()?;
+        // The same goes for the segment's name.
+        disk.sync_directory()
+    });
+    sealed.map_err(|error| JournalFault::Disk(error.to_string()))
+}
+
 /// The names on the disk.
 pub fn list(disk: &dyn Disk) -> Result<Vec<String>, JournalFault> {
     disk.list().map_err(|error| JournalFault::Disk(error.to_string()))

@@ -1,6 +1,7 @@
 //! A real house to stand in front of: a `turnout serve` child with its configuration written out, and the platform it pays through.
 //!
 //! The switch is another process, so it can be killed, drowned and searched. Nothing here knows what a story wants of it.
+use crate::auditor::Books;
 use actors::domain::identity::TerminalId;
 use actors::domain::money::Money;
 use actors::ports::clock::{Clock, Dice};
@@ -8,19 +9,22 @@ use adapters::clock::SteadyClock;
 use adapters::dice::SystemDice;
 use adapters::http_client::TcpNetwork;
 use adapters::players::Surroundings;
-use adapters::players::connection::Address;
+use adapters::players::connection::{Address, Ask, Connection};
 use adapters::players::device::DeviceKey;
 use adapters::players::phone::Phone;
 use adapters::players::till::Till;
 use adapters::seal::Credential;
 use adapters::signature::SharedSecret;
+use hyper::Method;
 use sha2::{Digest, Sha256};
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use switch::sandbox::{self, AccountConfig, RunningSandbox, SandboxConfig, World, books::Policy};
 use tempfile::TempDir;
@@ -39,6 +43,7 @@ pub struct Site {
     pub surroundings: Surroundings,
     pub sandbox: RunningSandbox,
     pub config: PathBuf,
+    apart: Option<SocketAddr>,
     tills: Vec<TillKey>,
     account: Credential<'static>,
 }
@@ -59,11 +64,15 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Three that nobody holds right now.
+    /// Three that nobody holds right now, and that the system gives to nobody who just wants to call: while a switch
+    /// is dead, its doors must not become the other end of somebody's connection.
     pub fn free() -> Self {
-        let held = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-        let [phones, terminals, admin] = held.map(|listener| listener.local_addr().unwrap().port());
-        Self { phones, terminals, admin }
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let start = u16::try_from(std::process::id() % 10_000).unwrap();
+        let free = std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
+            .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let ports: Vec<u16> = free.take(3).collect();
+        Self { phones: ports[0], terminals: ports[1], admin: ports[2] }
     }
 }
 
@@ -80,7 +89,7 @@ impl Site {
         let (folder, ports, surroundings) = (tempfile::tempdir().unwrap(), Ports::free(), surroundings());
         let sandbox = sandbox(&surroundings, ports, account);
         let config = written(folder.path(), ports, sandbox.address(), &tills);
-        Self { folder, ports, surroundings, sandbox, config, tills, account }
+        Self { folder, ports, surroundings, sandbox, config, apart: None, tills, account }
     }
 
     /// A house with one till and one account, for stories that are about something else.
@@ -91,20 +100,8 @@ impl Site {
 
     /// Starts the switch and waits until it takes connections.
     pub async fn opened(&self, log: Log<'_>) -> Child {
-        let mut child = self.serving(log);
-        let opening = async {
-            while TcpStream::connect(("127.0.0.1", self.ports.phones)).await.is_err() {
-                assert!(child.try_wait().unwrap().is_none(), "the switch ended while it started");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(OPENS_WITHIN, opening).await.expect("the switch did not open its doors in time");
-        child
-    }
-
-    fn serving(&self, log: Log<'_>) -> Child {
         let mut command = turnout();
-        command.arg("serve").arg("--config").arg(&self.config).kill_on_drop(true);
+        command.args(self.serve_arguments());
         match log {
             Log::Nowhere => command.stdout(Stdio::null()).stderr(Stdio::null()),
             Log::Everything(path) => {
@@ -112,7 +109,28 @@ impl Site {
                 command.env("TURNOUT_LOG", "trace").stdout(file.try_clone().unwrap()).stderr(file)
             }
         };
-        command.spawn().unwrap()
+        self.opened_by(command).await.expect("the switch ended while it started")
+    }
+
+    /// Waits until the switch that `command` starts takes connections, or how it ended before that.
+    pub async fn opened_by(&self, mut command: Command) -> Result<Child, ExitStatus> {
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let opening = async {
+            while TcpStream::connect(("127.0.0.1", self.ports.phones)).await.is_err() {
+                if let Some(ended) = child.try_wait().unwrap() {
+                    return Err(ended);
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        };
+        let opened = tokio::time::timeout(OPENS_WITHIN, opening).await;
+        opened.expect("the switch did not open its doors in time").map(|()| child)
+    }
+
+    /// What the program is told, to be this house's switch.
+    pub fn serve_arguments(&self) -> [OsString; 3] {
+        ["serve".into(), "--config".into(), self.config.clone().into()]
     }
 
     /// A switch that cannot open: what it says before it ends, and that it says it by its exit code too.
@@ -140,6 +158,38 @@ impl Site {
 
     pub fn journal(&self) -> PathBuf {
         self.folder.path().join("journal")
+    }
+
+    /// The platform's own books, as soon as it shows them.
+    pub async fn books(&self) -> Books {
+        let Some(apart) = self.apart else { return Books::of(&self.sandbox.books()) };
+        let address = Address::new(&format!("http://{apart}")).unwrap();
+        let mut connection = Connection::new(self.surroundings.clone(), address);
+        loop {
+            let asked = connection.ask(Ask::new(Method::GET, "/v1/books"), Duration::from_secs(1)).await;
+            match asked {
+                Ok(reply) => return reply.decode().unwrap(),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// Pays from now on through a platform that is a process of its own: before the switch is started.
+    pub async fn with_platform_apart(&mut self) -> Child {
+        let port = Ports::free().admin;
+        let callback = format!("http://127.0.0.1:{}/v1/callbacks/sandbox", self.ports.terminals);
+        let Credential { account, password } = self.account;
+        let mut command = turnout();
+        command.args(["sandbox", "--listen", &format!("127.0.0.1:{port}"), "--callback", &callback]);
+        command.args(["--account", &format!("{account}:{password}:900000000.00:EUR"), "--secret"]);
+        command.arg(self.folder.path().join("platform.secret"));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let platform = command.spawn().unwrap();
+        let apart = SocketAddr::from(([127, 0, 0, 1], port));
+        self.reconfigure(&self.sandbox.address().to_string(), &apart.to_string());
+        self.apart = Some(apart);
+        self.books().await;
+        platform
     }
 
     /// Changes the configuration's text.

@@ -4,6 +4,7 @@
 //! and paying. The auditor then holds what every till was told against the platform's own books, and nothing else.
 //! `KILLS` sets how often; `SEED` which moments.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+use crate::auditor::{Audit, Held, Sold, audited};
 use crate::house::{Log, Site, TillKey, turnout};
 use actors::domain::identity::{Keeper, PaymentId, TerminalId};
 use actors::domain::money::Money;
@@ -14,10 +15,8 @@ use adapters::players::seen::Status;
 use adapters::players::till::{Order, Sale};
 use adapters::seal::Credential;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-use switch::sandbox::RunningSandbox;
 
 const PAIRS: usize = 4;
 const ACCOUNT: &str = "everybody";
@@ -39,37 +38,7 @@ fn a_hundred_kills_leave_every_payment_done_or_undone_at_both_ends() {
         audit.approved >= usize::try_from(kills).unwrap() / 2,
         "too few sales to prove anything: {audit:?}"
     );
-    assert!(audit.across_a_kill > 0, "no sale was under way at a kill: {audit:?}");
-}
-
-#[test]
-fn the_auditor_sees_a_debit_that_no_till_holds_and_an_approval_that_no_book_holds() {
-    let books = BTreeMap::from([("pay_a".to_owned(), ("paid", "1.00".to_owned()))]);
-    let orphan = audited(&[], &books);
-    assert_eq!(orphan.violations.len(), 1, "{orphan:?}");
-    let approved =
-        |id: &str| Sold { id: id.to_owned(), amount: "1.00".into(), approved: true, across: false };
-    let unpaid = audited(&[approved("pay_a"), approved("pay_b")], &books);
-    assert_eq!(unpaid.violations.len(), 1, "{unpaid:?}");
-    let declined = Sold { approved: false, ..approved("pay_a") };
-    assert_eq!(audited(&[declined], &books).violations.len(), 1);
-}
-
-#[derive(Debug, Default)]
-#[expect(dead_code, reason = "printed")]
-struct Audit {
-    sales: usize,
-    approved: usize,
-    across_a_kill: usize,
-    violations: Vec<String>,
-}
-
-#[derive(Clone, Debug)]
-struct Sold {
-    id: String,
-    amount: String,
-    approved: bool,
-    across: bool,
+    assert!(audit.across_a_kill > 0 && audit.sales > 0, "no sale was under way at a kill: {audit:?}");
 }
 
 type Playing = std::pin::Pin<Box<dyn Future<Output = ()>>>;
@@ -133,7 +102,9 @@ async fn selling(scene: Rc<Scene>, pair: usize) {
         scene.sold.borrow_mut().push(Sold {
             id: PaymentId::derive(&Keeper::Terminal(id), &order.key).to_string(),
             amount: money.decimal(),
-            approved: matches!(sale, Sale::Approved { .. }),
+            held: held(sale),
+            told_again: None,
+            refunds: Vec::new(),
             across: scene.kills.get() > before,
         });
     }
@@ -178,7 +149,7 @@ async fn settled(scene: &Scene) -> Audit {
     let looks = u32::try_from(QUIET.as_millis() / 250).unwrap();
     let mut audit = Audit::default();
     for _ in 0..looks {
-        audit = audited(&scene.sold.borrow(), &booked(&scene.site.sandbox));
+        audit = audited(&scene.sold.borrow(), &[], &scene.site.books().await);
         if audit.violations.is_empty() {
             break;
         }
@@ -187,34 +158,12 @@ async fn settled(scene: &Scene) -> Audit {
     audit
 }
 
-fn booked(sandbox: &RunningSandbox) -> BTreeMap<String, (&'static str, String)> {
-    let payments = sandbox.books().payments.into_iter();
-    payments.map(|entry| (entry.payment, (entry.status, entry.amount.unwrap_or_default()))).collect()
-}
-
-/// Reads only what the tills were told and what the platform booked.
-fn audited(sold: &[Sold], books: &BTreeMap<String, (&'static str, String)>) -> Audit {
-    let mut audit = Audit { sales: sold.len(), ..Audit::default() };
-    let held: BTreeMap<&str, &Sold> = sold.iter().map(|sale| (sale.id.as_str(), sale)).collect();
-    for sale in sold {
-        audit.across_a_kill += usize::from(sale.across);
-        audit.approved += usize::from(sale.approved);
-        let agrees = match (sale.approved, books.get(&sale.id)) {
-            (true, Some((status, amount))) => *status == "paid" && *amount == sale.amount,
-            (true, None) => false,
-            (false, Some((status, _))) => *status == "reversed",
-            (false, None) => true,
-        };
-        if !agrees {
-            audit.violations.push(format!("{sale:?} but the books say {:?}", books.get(&sale.id)));
-        }
+fn held(sale: Sale) -> Held {
+    match sale {
+        Sale::Approved { reference, .. } => Held::Approved(reference),
+        Sale::Declined { .. } => Held::Declined,
+        Sale::Reversed => Held::TakenBack,
     }
-    for (id, (status, _)) in books {
-        if *status == "paid" && !held.contains_key(id.as_str()) {
-            audit.violations.push(format!("{id} was paid, and no till knows of it"));
-        }
-    }
-    audit
 }
 
 fn till_key(pair: usize) -> TillKey {

@@ -8,6 +8,7 @@
 )]
 
 mod admin_door;
+mod auditor;
 mod bad_input;
 mod config;
 mod documents;

@@ -1,9 +1,13 @@
-//! Power cuts before every single change on the disk: nothing acknowledged is lost, and what is there is a prefix.
+//! Power cuts before every single change on the disk: nothing acknowledged is lost, and what is there is a prefix. Also
+//! what a restart without a power cut found, and told, stays.
 use super::rig::{Rig, SMALL, history, run};
 use actors::domain::journal::Entry;
+use actors::ports::contract::samples;
 use actors::ports::journal::{Journal, Room};
-use adapters::disk::simulated::{SimulatedDisk, Survival};
+use adapters::disk::simulated::{Operation, SimulatedDisk, Survival};
 use adapters::journal::Options;
+use std::io::ErrorKind;
+use std::time::Duration;
 
 /// With snapshots in between.
 const OPTIONS: Options = Options { snapshot_every: 1500, ..SMALL };
@@ -123,4 +127,27 @@ fn a_power_cut_on_a_full_disk_loses_nothing_in_a_segment_just_begun() {
     let found = disk.after_power_cut(Survival::Nothing);
     found.set_capacity(None);
     run(check(&found, &calls, acknowledged, "nothing but what was synced"));
+}
+
+#[test]
+fn what_a_restart_finds_of_a_batch_that_was_never_synced_is_durable_before_anybody_hears_of_it() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        assert!(rig.settle(samples::open_life(1, 1)).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        // Written and not synced: the process dies here, the system's memory lives on.
+        disk.fail(Operation::Sync, 1, ErrorKind::Other);
+        assert!(!rig.settle(samples::open_life(2, 2)).await);
+        rig.kill();
+        let restarted = Rig::open(&disk, SMALL).await.unwrap();
+        let heard = restarted.entries();
+        assert!(restarted.journal.knows(samples::payment(2, 2)), "the batch was whole: it counts from here on");
+        restarted.kill();
+        for survival in survivals() {
+            let after = Rig::open(&disk.after_power_cut(survival), SMALL).await.unwrap();
+            assert_eq!(after.entries(), heard, "{survival:?}");
+            after.kill();
+        }
+    });
 }
