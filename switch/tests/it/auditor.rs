@@ -141,7 +141,13 @@ fn the_auditor_sees_every_way_in_which_a_till_and_the_books_can_differ() {
     let approved = || Held::Approved(Some("d".to_owned()));
     let entry = |status: &str| {
         let (payment, amount) = ("a".to_owned(), Some("1.00".to_owned()));
-        Booked { payment, status: status.to_owned(), amount, reference: Some("d".to_owned()), refunds: vec![] }
+        Booked {
+            payment,
+            status: status.to_owned(),
+            amount,
+            reference: Some("d".to_owned()),
+            refunds: vec![],
+        }
     };
     let back = |id: &str| Refund { id: id.to_owned(), amount: "0.40".to_owned() };
     let first_words = |sold: &[Sold], shown: &[Shown], entries: Vec<Booked>| -> Vec<String> {
@@ -150,7 +156,10 @@ fn the_auditor_sees_every_way_in_which_a_till_and_the_books_can_differ() {
     };
     let paid = || vec![entry("paid")];
     assert_eq!(first_words(&[sale("a", approved())], &[], paid()), Vec::<String>::new());
-    assert_eq!(first_words(&[sale("a", Held::TakenBack)], &[], vec![entry("reversed")]), Vec::<String>::new());
+    assert_eq!(
+        first_words(&[sale("a", Held::TakenBack)], &[], vec![entry("reversed")]),
+        Vec::<String>::new()
+    );
     assert_eq!(first_words(&[], &[], paid()), ["I2"]);
     assert_eq!(first_words(&[sale("a", approved())], &[], vec![]), ["I1"]);
     assert_eq!(first_words(&[sale("a", Held::Declined)], &[], paid()), ["I1"]);

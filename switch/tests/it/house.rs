@@ -69,8 +69,9 @@ impl Ports {
     pub fn free() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let start = u16::try_from(std::process::id() % 10_000).unwrap();
-        let free = std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
-            .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let free =
+            std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
+                .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
         let ports: Vec<u16> = free.take(3).collect();
         Self { phones: ports[0], terminals: ports[1], admin: ports[2] }
     }

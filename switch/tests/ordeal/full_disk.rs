@@ -25,7 +25,8 @@ struct SmallDisk(PathBuf);
 impl SmallDisk {
     async fn mounted(at: PathBuf) -> Result<Self, String> {
         std::fs::create_dir_all(&at).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "ordeal"]).arg(&at).output().await;
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "ordeal"]).arg(&at).output().await;
         match mounted {
             Ok(output) if output.status.success() => Ok(Self(at)),
             Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
@@ -118,7 +119,8 @@ async fn filled(site: &Site) {
     let mut till = site.till(0);
     while !is_on_reserve(site).await {
         for _ in 0..RECORDS {
-            let order = Order::new(&site.surroundings, Money::parse("5.00", "EUR").unwrap(), PATIENCE).unwrap();
+            let order =
+                Order::new(&site.surroundings, Money::parse("5.00", "EUR").unwrap(), PATIENCE).unwrap();
             till.take_back(&order.key).await.expect("a reversal is never refused");
         }
     }

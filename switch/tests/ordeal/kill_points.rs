@@ -112,7 +112,8 @@ async fn certain_census(stage: &mut Stage, story: Story) -> Census {
         least = Some(match least {
             None => counted,
             Some(least) => {
-                let both = least.into_iter().filter_map(|(key, n)| Some((key.clone(), n.min(*counted.get(&key)?))));
+                let both =
+                    least.into_iter().filter_map(|(key, n)| Some((key.clone(), n.min(*counted.get(&key)?))));
                 both.collect()
             }
         });
@@ -224,12 +225,19 @@ fn judged(certain: &BTreeSet<String>, tally: &Tally) {
     }
     let total: u32 = hits.values().sum();
     println!("killed at {total} points, {killed_twice} of them again at the next start: {by_call:?}");
-    println!("{} points were not come by: {:?}", missed.len(), missed.iter().map(Point::to_string).collect::<Vec<_>>());
+    println!(
+        "{} points were not come by: {:?}",
+        missed.len(),
+        missed.iter().map(Point::to_string).collect::<Vec<_>>()
+    );
     println!("{} violations", violations.len());
     let never: Vec<_> = certain.iter().filter(|call| !by_call.contains_key(call.as_str())).collect();
     assert!(never.is_empty(), "the injection hit nothing of these kinds: {never:?}");
     let certain_misses = missed.iter().filter(|point| point.nth == 1).count();
-    assert!(certain_misses * 10 <= usize::try_from(total).unwrap(), "too many injections hit nothing: {missed:?}");
+    assert!(
+        certain_misses * 10 <= usize::try_from(total).unwrap(),
+        "too many injections hit nothing: {missed:?}"
+    );
     assert!(*violations == Vec::<String>::new(), "{violations:#?}");
 }
 

@@ -35,13 +35,18 @@ fn a_clock_that_was_moved_by_hours_while_the_switch_was_dead_changes_no_decision
                     let mut command = turnout();
                     command.args(stage.site.serve_arguments()).stdout(Stdio::null()).stderr(Stdio::null());
                     stage.next_start = Some(faked(command, library, shift));
-                    let writer = threads(stage.pid())[&ThreadName { name: "journal-writer".to_owned(), which: 1 }];
+                    let writer =
+                        threads(stage.pid())[&ThreadName { name: "journal-writer".to_owned(), which: 1 }];
                     let what = format!("signal=KILL:when={nth}");
                     let tracer = Tracer::striking(writer, "fdatasync", &what, stage.site.folder.path()).await;
                     let began = tokio::time::Instant::now();
                     let wrong = stage.tells(story).await;
                     tracer.released().await;
-                    println!("{shift} {story:?} {nth}: {wrong:?} {:?} {:?}", signals(&stage.deaths), began.elapsed());
+                    println!(
+                        "{shift} {story:?} {nth}: {wrong:?} {:?} {:?}",
+                        signals(&stage.deaths),
+                        began.elapsed()
+                    );
                     moved += usize::from(signals(&stage.deaths) == [KILLED]);
                 }
             }

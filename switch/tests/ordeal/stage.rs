@@ -2,7 +2,7 @@
 //!
 //! A story is over when its till has an ending and the platform's books agree with it. Whatever strikes the switch
 //! meanwhile comes from outside; the stage only says how often it died, and of what.
-use crate::auditor::{Audit, Sold, Shown, audited};
+use crate::auditor::{Audit, Shown, Sold, audited};
 use crate::brim;
 use crate::house::{Log, Site, heard, turnout};
 use crate::story::{Story, Telling};
@@ -175,7 +175,8 @@ async fn quiet(site: &Site, sold: &Sold, shown: Option<&Shown>) -> Vec<String> {
     for _ in 0..looks {
         let mut books = site.books().await;
         books.payments.retain(|entry| entry.payment == sold.id);
-        violations = audited(std::slice::from_ref(sold), shown.map_or(&[], std::slice::from_ref), &books).violations;
+        violations =
+            audited(std::slice::from_ref(sold), shown.map_or(&[], std::slice::from_ref), &books).violations;
         if violations.is_empty() {
             return violations;
         }

@@ -116,7 +116,9 @@ impl<'a> Telling<'a> {
         let mut till = self.site.till(0);
         let order = Order::new(&self.site.surroundings, self.money(), PATIENCE).unwrap();
         let id = PaymentId::derive(&Keeper::Terminal(TerminalId::new("T0").unwrap()), &order.key).to_string();
-        let fault = |fault: PlayFault| format!("I13 {:?}: the switch will not deal with its till: {fault}", self.story);
+        let fault = |fault: PlayFault| {
+            format!("I13 {:?}: the switch will not deal with its till: {fault}", self.story)
+        };
         let mut held = ending(till.sell(&order).await.map_err(fault)?);
         let mut refunds = Vec::new();
         if matches!(held, Held::Approved(_)) {

@@ -94,7 +94,10 @@ impl Tracer {
         if let Some(pid) = self.strace.id() {
             // Only a polite end lets the traced process go on.
             Command::new("kill").args(["-INT", &pid.to_string()]).status().await.unwrap();
-            tokio::time::timeout(ATTACHES_WITHIN, self.strace.wait()).await.expect("strace does not let go").unwrap();
+            tokio::time::timeout(ATTACHES_WITHIN, self.strace.wait())
+                .await
+                .expect("strace does not let go")
+                .unwrap();
         }
         std::fs::read_to_string(&self.output).unwrap_or_default()
     }

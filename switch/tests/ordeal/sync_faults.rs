@@ -85,7 +85,8 @@ async fn slow(story: Story, rounds: u64) -> usize {
     let mut stage = Stage::open(20_000_000).await;
     let mut delayed = 0;
     for round in 0..rounds {
-        for what in ["delay_enter=500000".to_owned(), format!("delay_enter=3000000:when={}+2", 1 + round % 2)] {
+        for what in ["delay_enter=500000".to_owned(), format!("delay_enter=3000000:when={}+2", 1 + round % 2)]
+        {
             stage.refreshed(story).await;
             let tracer = striking(&stage, &what).await;
             let wrong = stage.tells(story).await;

@@ -92,6 +92,7 @@ struct AtTheCallbacks(Arc<Scene>);
 struct CallbackBody {
     payment: String,
     status: String,
+    amount: String,
 }
 
 impl Ear for AtTheCallbacks {
@@ -101,8 +102,11 @@ impl Ear for AtTheCallbacks {
 
     fn hear(&self, overheard: &Overheard<'_>) {
         if let (Some(200..300), Ok(body)) = (overheard.status, serde_json::from_slice(overheard.body)) {
-            let CallbackBody { payment, status } = body;
-            self.0.saw(Who::Platform, What::CallbackAcknowledged { id: payment, is_paid: status == "paid" });
+            let CallbackBody { payment, status, amount } = body;
+            self.0.saw(
+                Who::Platform,
+                What::CallbackAcknowledged { id: payment, is_paid: status == "paid", amount },
+            );
         }
     }
 }

@@ -172,15 +172,21 @@ impl Ledger {
 /// I7: a platform may forget what was acknowledged, so by then the journal has to know how the payment ended.
 fn acknowledged_early(events: &[Event], lives: &BTreeMap<PaymentId, Life>) -> Vec<Violation> {
     let early = events.iter().filter_map(|event| {
-        let What::CallbackAcknowledged { id, is_paid: true } = &event.what else { return None };
+        let What::CallbackAcknowledged { id, is_paid: true, amount } = &event.what else { return None };
         let life = PaymentId::parse(id).ok().and_then(|id| lives.get(&id))?;
-        let knows = life.0.iter().any(|(seq, stamped)| {
-            let ends = matches!(
-                stamped.fact,
-                Fact::Settled(_) | Fact::ReversalOwed(_) | Fact::Declined(_) | Fact::AttemptFailed(..)
-            );
-            ends && *seq <= event.durable
+        // A word that names another amount is no word: it is heard, and nothing comes of it.
+        let is_true = life.0.iter().any(|(_, stamped)| match &stamped.fact {
+            Fact::Opened(deal) => deal.order.money.decimal() == *amount,
+            _ => false,
         });
+        let knows = !is_true
+            || life.0.iter().any(|(seq, stamped)| {
+                let ends = matches!(
+                    stamped.fact,
+                    Fact::Settled(_) | Fact::ReversalOwed(_) | Fact::Declined(_) | Fact::AttemptFailed(..)
+                );
+                ends && *seq <= event.durable
+            });
         (!knows).then(|| {
             format!("{id}: the platform was told that its word is kept, and the journal had nothing of it")
         })

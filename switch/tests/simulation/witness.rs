@@ -84,7 +84,7 @@ pub enum What {
     /// The platform was asked for a permit.
     AskedForPermit { id: String, attempt: u8 },
     /// The platform's callback was acknowledged, and what it had said.
-    CallbackAcknowledged { id: String, is_paid: bool },
+    CallbackAcknowledged { id: String, is_paid: bool, amount: String },
     /// The platform was asked for something else.
     AskedOf { path: String },
     /// Anything that explains the rest.

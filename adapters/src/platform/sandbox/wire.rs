@@ -197,7 +197,7 @@ pub fn read_refund(
             }
         }
         409 | 422 => match problem(ask.payment, body)?.as_str() {
-            "refused" | "reversed" | "exceeds_payment" | "differs" => Ok(RefundOutcome::Refused),
+            "refused" | "reversed" | "not_paid" | "exceeds_payment" | "differs" => Ok(RefundOutcome::Refused),
             _ => Err(Unbelieved::Unclear),
         },
         _ => Err(Unbelieved::Unclear),

@@ -152,6 +152,15 @@ async fn a_refund_of_more_than_was_paid_is_refused() {
     assert_eq!(refund.await, RefundOutcome::Refused);
 }
 
+/// Or a payment that the platform called "too late" by mistake would be given back for ever, and never be.
+#[actix_web::test]
+async fn giving_back_what_was_never_paid_is_refused_for_good() {
+    let bench = Bench::new();
+    bench.granted(PAYMENT).await;
+    let refund = bench.platform.refund(bench.ask(PAYMENT, 2_000), RefundId::new("r1").unwrap(), eur("12.50"));
+    assert_eq!(refund.await, RefundOutcome::Refused);
+}
+
 #[actix_web::test]
 async fn a_tombstone_stops_a_permit_and_a_payment_that_come_late() {
     let bench = Bench::new();
