@@ -3,7 +3,7 @@
 //! It knows nothing of the switch but the published words: a promise that is broken is broken for whoever stands outside.
 //! The promises that need the facts in between (I5, I7, I8) are the domain's own functions over the durable journal.
 use crate::journal::{DAY, Ledger};
-use crate::plan::Plan;
+use crate::plan::{Fault, Plan};
 use crate::scene::terminal;
 use crate::weather::Ended;
 use crate::witness::{Event, What, Who};
@@ -93,6 +93,7 @@ pub fn judge(ended: &Ended) -> Verdict {
     court.answers();
     court.displays();
     court.bindings();
+    court.evictions();
     let ledger = Ledger::read(&ended.scene.disk());
     let mut violations = court.broken;
     let lines = ended.desk.daily(DAY).map(|page| page.lines).unwrap_or_default();
@@ -140,7 +141,9 @@ impl Court<'_> {
     }
 
     fn one_sale(&mut self, id: &str, sale: &Sale, page: Option<&PaymentPage>) {
-        let is_paid = page.is_some_and(|page| page.status == "paid");
+        let is_given_back =
+            |page: &PaymentPage| page.refunds.iter().any(|refund| refund.refund == "giving-back");
+        let is_paid = page.is_some_and(|page| page.status == "paid" && !is_given_back(page));
         match (sale.holds_approval(), page) {
             (true, None) => {
                 self.broke("I1", format!("{id} is approved, and the platform has never heard of it"))
@@ -370,6 +373,49 @@ impl Court<'_> {
             }
             granted.push((event.at, *epoch, payer.clone()));
         }
+    }
+}
+
+/// How long a claim lasts if nothing comes of it: as `house` rules.
+const BINDING_LASTS: Duration = Duration::from_secs(20);
+
+impl Court<'_> {
+    /// I9: while a phone stands at a terminal where nothing is sold, no other is granted it.
+    fn evictions(&mut self) {
+        if self.plan.has(Fault::ClockJumps) {
+            return;
+        }
+        let mut stands: BTreeMap<&str, (Duration, Duration, &str)> = BTreeMap::new();
+        let mut evicted = Vec::new();
+        for event in self.events {
+            let What::Bound { terminal, payer, asked, .. } = &event.what else { continue };
+            if let Some((since, granted, holder)) = stands.get(terminal.as_str())
+                && *holder != payer
+                && granted < asked
+                && event.at < *since + BINDING_LASTS
+                && !self.is_selling(terminal, *since, event.at)
+            {
+                evicted.push(format!(
+                    "{terminal}: {holder} stood there, nothing was sold, and {payer} was granted it"
+                ));
+            }
+            // Whoever stands somewhere else now has left.
+            stands.retain(|_, (_, _, holder)| holder != payer);
+            stands.insert(terminal, (*asked, event.at, payer));
+        }
+        for what in evicted {
+            self.broke("I9", what);
+        }
+    }
+
+    /// Whether anything of this terminal may have been decided between these instants.
+    fn is_selling(&self, terminal: &str, from: Duration, to: Duration) -> bool {
+        let (_, longest) = self.plan.answer_within;
+        let longest = Duration::from_secs(longest) + BINDING_LASTS;
+        self.sales.values().any(|sale| {
+            let Some((first, _)) = sale.asked.first() else { return true };
+            crate::scene::terminal(sale.till).as_str() == terminal && *first <= to && from <= *first + longest
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use adapters::seal::Credential;
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::json;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -39,13 +40,15 @@ pub async fn pay_all(scene: Arc<Scene>, number: usize) -> turmoil::Result {
         token: None,
         stale: None,
     };
-    loop {
+    // Nobody pays when nothing is sold any more: what is open then the switch ends alone.
+    while scene.tills_done.load(Ordering::Relaxed) < scene.plan.tills as u64 {
         tokio::time::sleep(hand.chance.millis(100..900)).await;
         let acted = tokio::time::timeout(WAIT * 2, hand.act()).await;
         if !matches!(acted, Ok(Ok(()))) && hand.chance.in_a_thousand(200) {
             hand.token = None;
         }
     }
+    Ok(())
 }
 
 fn phone(surroundings: &Surroundings, device: usize) -> Phone {

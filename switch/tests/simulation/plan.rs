@@ -164,7 +164,7 @@ impl Plan {
             latency_max: chance.millis(5..120),
             tills: usize::try_from(chance.of(1..4)).unwrap_or(1),
             phones_per_till: usize::try_from(chance.of(1..3)).unwrap_or(1),
-            sales: chance.of(2..5),
+            sales: if kind == Kind::Long { chance.of(5..11) } else { chance.of(2..5) },
             travels: chance.pick(&[CredentialTravels::Relayed, CredentialTravels::Directly]),
             rough_for: if kind == Kind::Long {
                 chance.millis(70_000..140_000)
@@ -180,7 +180,7 @@ impl Plan {
             awake_max: usize::try_from(chance.pick(&[1, 2, 4, 1_000])).unwrap_or(1),
             idle_after: chance.millis(500..20_000),
             inside_max: chance.pick(&[8, 16, 64, 64]),
-            segment_bytes: u32::try_from(chance.pick(&[8, 16, 32])).unwrap_or(16) * 1024,
+            segment_bytes: u32::try_from(chance.pick(&[4, 8, 16, 32])).unwrap_or(16) * 1024,
             snapshot_every: chance.pick(&[4, 8, 1_000]) * 1024,
             keep: if kind == Kind::Long { chance.millis(5_000..40_000) } else { Duration::from_mins(10) },
             every: chance.millis(800..5_000) * if kind == Kind::Long { 4 } else { 1 },

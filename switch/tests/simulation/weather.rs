@@ -4,7 +4,7 @@
 //! A host can only be killed between two ticks; within a tick everything that is ready runs. What is lost with the power
 //! is the disk's to say.
 use crate::chance::Chance;
-use crate::plan::{Fault, Plan};
+use crate::plan::{Fault, Kind, Plan};
 use crate::scene::Scene;
 use crate::witness::Who;
 use crate::{bank, crowd, house, shop};
@@ -29,6 +29,76 @@ const QUIET_FOR: Duration = Duration::from_millis(1_500);
 const LONGEST: Duration = Duration::from_mins(15);
 const LINKS: [(&str, &str); 4] =
     [("switch", "platform"), ("switch", "tills"), ("switch", "phones"), ("switch", "post")];
+
+/// What a platform that is still a platform may do wrong.
+const TROUBLES: [(Operation, &[Trouble]); 7] = [
+    (
+        Operation::Permit,
+        &[Trouble::Refuse, Trouble::Expired, Trouble::LyingAnswer, Trouble::StrayAnswer, Trouble::Garbage],
+    ),
+    (
+        Operation::Permit,
+        &[
+            Trouble::Lost,
+            Trouble::Silent,
+            Trouble::LateAnswer,
+            Trouble::ServerError,
+            Trouble::CutOff,
+            Trouble::Redirect,
+        ],
+    ),
+    (
+        Operation::Pay,
+        &[
+            Trouble::Lost,
+            Trouble::Silent,
+            Trouble::LateAnswer,
+            Trouble::ServerError,
+            Trouble::CutOff,
+            Trouble::Garbage,
+            Trouble::LyingAnswer,
+        ],
+    ),
+    (
+        Operation::Pay,
+        &[
+            Trouble::NoCallback,
+            Trouble::DuplicateCallback,
+            Trouble::EarlyCallback,
+            Trouble::LateCallback,
+            Trouble::LyingCallback,
+            Trouble::StrayAnswer,
+        ],
+    ),
+    (
+        Operation::Query,
+        &[
+            Trouble::NotFound,
+            Trouble::NotFound,
+            Trouble::Lost,
+            Trouble::Silent,
+            Trouble::LyingAnswer,
+            Trouble::ServerError,
+        ],
+    ),
+    (
+        Operation::Reversal,
+        &[
+            Trouble::TooLate,
+            Trouble::TooLate,
+            Trouble::ServerError,
+            Trouble::Silent,
+            Trouble::Lost,
+            Trouble::LateAnswer,
+            Trouble::StrayAnswer,
+            Trouble::Garbage,
+        ],
+    ),
+    (
+        Operation::Refund,
+        &[Trouble::ServerError, Trouble::Silent, Trouble::Lost, Trouble::LateAnswer, Trouble::CutOff],
+    ),
+];
 
 /// What is left at the end.
 pub struct Ended {
@@ -240,7 +310,11 @@ impl Weather {
     }
 
     fn strike_with(&mut self, fault: Fault, sim: &mut Sim<'_>, now: Duration) {
-        let long = if fault == Fault::FullDisk { 2 } else { 1 };
+        let long = match (self.scene.plan.kind, fault) {
+            (Kind::Long, Fault::FullDisk | Fault::PlatformTrouble) => 8,
+            (_, Fault::FullDisk) => 2,
+            _ => 1,
+        };
         let until = now + self.chance.millis(100..4_000) * long;
         let (here, there) = self.chance.pick(&LINKS);
         let (from, to) = if self.chance.coin() { (here, there) } else { (there, here) };
@@ -334,48 +408,15 @@ impl Weather {
     }
 
     fn troubles(&self) -> Troubles {
-        const TROUBLES: [Trouble; 19] = [
-            Trouble::StrayAnswer,
-            Trouble::NotFound,
-            Trouble::Lost,
-            Trouble::Silent,
-            Trouble::Silent,
-            Trouble::LateAnswer,
-            Trouble::LyingAnswer,
-            Trouble::ServerError,
-            Trouble::Garbage,
-            Trouble::Redirect,
-            Trouble::CutOff,
-            Trouble::Refuse,
-            Trouble::Expired,
-            Trouble::TooLate,
-            Trouble::NoCallback,
-            Trouble::DuplicateCallback,
-            Trouble::EarlyCallback,
-            Trouble::LateCallback,
-            Trouble::LyingCallback,
-        ];
-        const OPERATIONS: [Operation; 6] = [
-            Operation::Permit,
-            Operation::Pay,
-            Operation::Pay,
-            Operation::Query,
-            Operation::Reversal,
-            Operation::Refund,
-        ];
-        let rules = (0..self.chance.of(1..5)).map(|_| Rule {
-            trouble: self.chance.pick(&TROUBLES),
-            operation: self.chance.pick(&OPERATIONS),
-            next: self.chance.pick(&[None, Some(1), Some(2)]),
-            payer: None,
+        let rules = (0..self.chance.of(1..5)).map(|_| {
+            let (operation, troubles) = self.chance.pick(&TROUBLES);
+            Rule {
+                trouble: self.chance.pick(troubles),
+                operation,
+                next: self.chance.pick(&[None, Some(1), Some(2)]),
+                payer: None,
+            }
         });
-        // A platform may refuse a permit; and it may not have seen yet what it is asked after. More would be no platform.
-        let may_be = |rule: &Rule| match rule.trouble {
-            Trouble::Refuse => rule.operation == Operation::Permit,
-            Trouble::NotFound => rule.operation == Operation::Query,
-            _ => true,
-        };
-        let rules = rules.filter(may_be);
         Troubles { latency_ms: self.chance.pick(&[0, 0, 300, 1_500]), rules: rules.collect() }
     }
 

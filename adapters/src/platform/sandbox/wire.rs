@@ -196,8 +196,10 @@ pub fn read_refund(
                 Err(Unbelieved::Lie)
             }
         }
-        409 | 422 => match problem(ask.payment, body)?.as_str() {
-            "refused" | "reversed" | "not_paid" | "exceeds_payment" | "differs" => Ok(RefundOutcome::Refused),
+        404 | 409 | 422 => match problem(ask.payment, body)?.as_str() {
+            "refused" | "reversed" | "not_paid" | "no_such_payment" | "exceeds_payment" | "differs" => {
+                Ok(RefundOutcome::Refused)
+            }
             _ => Err(Unbelieved::Unclear),
         },
         _ => Err(Unbelieved::Unclear),

@@ -156,9 +156,11 @@ async fn a_refund_of_more_than_was_paid_is_refused() {
 #[actix_web::test]
 async fn giving_back_what_was_never_paid_is_refused_for_good() {
     let bench = Bench::new();
+    let refund =
+        || bench.platform.refund(bench.ask(PAYMENT, 2_000), RefundId::new("r1").unwrap(), eur("12.50"));
+    assert_eq!(refund().await, RefundOutcome::Refused, "never heard of");
     bench.granted(PAYMENT).await;
-    let refund = bench.platform.refund(bench.ask(PAYMENT, 2_000), RefundId::new("r1").unwrap(), eur("12.50"));
-    assert_eq!(refund.await, RefundOutcome::Refused);
+    assert_eq!(refund().await, RefundOutcome::Refused, "permitted, not paid");
 }
 
 #[actix_web::test]
