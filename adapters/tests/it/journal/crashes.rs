@@ -142,7 +142,10 @@ fn what_a_restart_finds_of_a_batch_that_was_never_synced_is_durable_before_anybo
         rig.kill();
         let restarted = Rig::open(&disk, SMALL).await.unwrap();
         let heard = restarted.entries();
-        assert!(restarted.journal.knows(samples::payment(2, 2)), "the batch was whole: it counts from here on");
+        assert!(
+            restarted.journal.knows(samples::payment(2, 2)),
+            "the batch was whole: it counts from here on"
+        );
         restarted.kill();
         for survival in survivals() {
             let after = Rig::open(&disk.after_power_cut(survival), SMALL).await.unwrap();
