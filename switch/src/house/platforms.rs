@@ -5,8 +5,10 @@ use actors::ports::Answer;
 use actors::ports::clock::{Clock, Dice};
 use actors::ports::code_sender::{CodeNotSent, CodeSender};
 use actors::ports::platform::Platform;
+use adapters::clock::WallClock;
 use adapters::http_client::{ClientIdentity, ClientTls, HttpClient, TcpNetwork};
 use adapters::platform::sandbox::{CredentialTravels, SandboxPlatform, SandboxSettings};
+use adapters::platform::wall_time::OnWallTime;
 use adapters::signature::SharedSecret;
 use anyhow::Context;
 use std::path::PathBuf;
@@ -43,8 +45,9 @@ fn connect(
         },
         in_flight_max: checked.config.limits.platform_calls_max,
     };
-    let adapter = SandboxPlatform::new(settings, client, clock.clone(), dice.clone()).with_context(named)?;
-    Ok(Arc::new(adapter))
+    let wall: Arc<dyn Clock> = Arc::new(WallClock);
+    let adapter = SandboxPlatform::new(settings, client, wall.clone(), dice.clone()).with_context(named)?;
+    Ok(Arc::new(OnWallTime::new(adapter, clock.clone(), wall)))
 }
 
 fn tls(platform: &CheckedPlatform) -> anyhow::Result<Option<ClientTls>> {

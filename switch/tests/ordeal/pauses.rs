@@ -52,8 +52,8 @@ async fn paused_for(paused: Paused, seconds: u64, rounds: u64, first_number: u64
         let pause = actix_rt::spawn(async move {
             tokio::time::sleep(moment).await;
             signal(pid, "-STOP").await;
-            assert_eq!(state(pid), Some('T'), "it goes on although it was stopped");
             tokio::time::sleep(Duration::from_secs(seconds)).await;
+            assert_eq!(state(pid), Some('T'), "it went on although it was stopped");
             signal(pid, "-CONT").await;
         });
         let wrong = stage.tells(story).await;
@@ -73,7 +73,7 @@ async fn signal(pid: u32, which: &str) {
     assert!(sent.success(), "kill {which} hit nothing");
 }
 
-/// The state letter of /proc, a moment after a signal.
+/// The state letter of /proc.
 fn state(pid: u32) -> Option<char> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("State:"))?.trim().chars().next()

@@ -2,10 +2,12 @@
 //!
 //! A story is over when its till has an ending and the platform's books agree with it. Whatever strikes the switch
 //! meanwhile comes from outside; the stage only says how often it died, and of what.
-use crate::auditor::{Audit, Shown, Sold, audited};
+use crate::auditor::{Audit, Held, Shown, Sold, audited};
 use crate::brim;
 use crate::house::{Log, Site, heard, turnout};
 use crate::story::{Story, Telling};
+use actors::domain::time::Timestamp;
+use adapters::rfc3339;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use tokio::process::{Child, Command};
 const QUIET_WITHIN: Duration = Duration::from_secs(40);
 const LESS_THAN_A_PAYMENT: usize = 1_200;
 const READY_WITHIN: Duration = Duration::from_secs(10);
+const THREADS_DIFFER: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// SIGKILL and SIGABRT.
@@ -108,6 +111,11 @@ impl Stage {
             self.brought_to_the_brim();
         }
         self.switch = started(&self.site).await;
+        self.freed().await;
+    }
+
+    /// Sends the last story's phone away from the till.
+    pub async fn freed(&self) {
         self.site.till(0).clear().await.expect("a ready switch sends a phone away");
     }
 
@@ -127,6 +135,17 @@ impl Stage {
             std::fs::remove_file(self.site.folder.path().join(file)).ok();
         }
         self.in_journal_from = self.sold.len();
+    }
+
+    /// Whether the last story ended with an approved sale.
+    pub fn was_approved(&self) -> bool {
+        self.sold.last().is_some_and(|sale| matches!(sale.held, Held::Approved(_)))
+    }
+
+    /// How many hours lie between the journal's first record and its last.
+    pub async fn journal_hours(&self) -> u64 {
+        let times = times(&shown_journal(&self.site).await);
+        times.last().zip(times.first()).map_or(0, |(last, first)| last.since(*first).as_secs() / 3_600)
     }
 
     /// Everything that was ever told here against everything that was booked, then against the journal.
@@ -185,28 +204,36 @@ async fn quiet(site: &Site, sold: &Sold, shown: Option<&Shown>) -> Vec<String> {
     violations
 }
 
-/// The journal is sound, and what the tills hold is in it (I15).
+/// The journal is sound, what was approved is in it (I15), and its time never runs back (I19).
 async fn against_journal(site: &Site, sold: &[Sold]) -> Vec<String> {
-    let journal = |what: &str| {
-        let mut command = turnout();
-        command.args(["journal", what]).arg(site.journal());
-        command
-    };
-    let verified = journal("verify").output().await.unwrap();
+    let verified = turnout().args(["journal", "verify"]).arg(site.journal()).output().await.unwrap();
     let mut violations = Vec::new();
     if !verified.status.success() {
         violations.push(format!("I15 {}", String::from_utf8_lossy(&verified.stdout)));
     }
-    let shown = String::from_utf8(journal("show").output().await.unwrap().stdout).unwrap();
-    for sale in sold {
-        let wanted = if matches!(sale.held, crate::auditor::Held::Approved(_)) { "settled" } else { "" };
-        let is_there = shown.lines().any(|line| line.contains(&sale.id) && line.contains(wanted));
-        // What was refused at the door need not be kept; what was approved must be.
-        if !is_there && !wanted.is_empty() {
-            violations.push(format!("I15 the journal has no {wanted:?} of {sale:?}"));
+    let shown = shown_journal(site).await;
+    for sale in sold.iter().filter(|sale| matches!(sale.held, Held::Approved(_))) {
+        if !shown.lines().any(|line| line.contains(&sale.id) && line.contains("settled")) {
+            violations.push(format!("I15 the journal does not know {sale:?}"));
+        }
+    }
+    let times = times(&shown);
+    for pair in times.windows(2) {
+        // Records of one batch come from several threads.
+        if pair[0].since(pair[1]) > THREADS_DIFFER {
+            violations.push(format!("I19 the journal's time runs back: {pair:?}"));
         }
     }
     violations
+}
+
+async fn shown_journal(site: &Site) -> String {
+    let shown = turnout().args(["journal", "show"]).arg(site.journal()).output().await.unwrap();
+    String::from_utf8(shown.stdout).unwrap()
+}
+
+fn times(shown: &str) -> Vec<Timestamp> {
+    shown.lines().map(|line| rfc3339::parse(line.split_whitespace().nth(1).unwrap()).unwrap()).collect()
 }
 
 /// The signals that the switch died of; an end by an exit code is 0.

@@ -89,10 +89,13 @@ impl<'a> Telling<'a> {
     /// Plays it to its end, whatever happens to the switch meanwhile.
     pub async fn told(&self) -> Result<(Sold, Option<Shown>), String> {
         let selling = async {
-            self.stands.notified().await;
-            let sold = tokio::time::timeout(HANGS_AFTER, self.sells()).await;
+            let sold = tokio::time::timeout(HANGS_AFTER, async {
+                self.stands.notified().await;
+                self.sells().await
+            });
+            let sold = sold.await;
             self.is_over.set(true);
-            sold.map_err(|_| format!("I13 {:?} {}: the till hangs", self.story, self.number))?
+            sold.map_err(|_| format!("I13 {:?} {}: the till has no ending", self.story, self.number))?
         };
         let paying = async {
             while !self.is_over.get() {
@@ -194,8 +197,10 @@ impl Payer<'_> {
     /// Does what is asked of it, over and over.
     async fn pays(&mut self) {
         loop {
-            // Whatever went wrong, the phone begins anew.
-            drop(self.acts().await);
+            // Whatever went wrong, the phone begins anew, with a new token if the old one is no longer good.
+            if let Err(PlayFault::Refused(problem)) = self.acts().await {
+                self.is_in &= problem.status != 401;
+            }
             tokio::time::sleep(PAUSE).await;
         }
     }
