@@ -3,7 +3,7 @@
 //! It knows nothing of the switch but the published words: a promise that is broken is broken for whoever stands outside.
 //! The promises that need the facts in between (I5, I7, I8) are the domain's own functions over the durable journal.
 use crate::journal::{DAY, Ledger};
-use crate::plan::{Fault, Plan};
+use crate::plan::{Fault, Kind, Plan};
 use crate::scene::terminal;
 use crate::weather::Ended;
 use crate::witness::{Event, What, Who};
@@ -94,7 +94,7 @@ pub fn judge(ended: &Ended) -> Verdict {
     court.displays();
     court.bindings();
     court.evictions();
-    let ledger = Ledger::read(&ended.scene.disk());
+    let ledger = Ledger::read(&ended.scene.disk(), ended.scene.plan.kind != Kind::Long);
     let mut violations = court.broken;
     let lines = ended.desk.daily(DAY).map(|page| page.lines).unwrap_or_default();
     violations.extend(ledger.audit(&events, &books, &lines, ended.unrest.is_none()));

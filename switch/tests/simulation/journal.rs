@@ -29,10 +29,10 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads what is durable on `disk`.
-    pub fn read(disk: &SimulatedDisk) -> Self {
+    /// Reads what is durable on `disk`; `is_kept` says that retention had nothing to copy or drop.
+    pub fn read(disk: &SimulatedDisk, is_kept: bool) -> Self {
         let disk = Arc::new(disk.after_power_cut(Survival::Nothing));
-        let mut ledger = Self { records: Vec::new(), is_whole: true, faults: Vec::new() };
+        let mut ledger = Self { records: Vec::new(), is_whole: is_kept, faults: Vec::new() };
         let report = journal::verify(disk.clone());
         if !report.is_sound() {
             ledger.faults.push(report.to_string());
