@@ -388,7 +388,7 @@ impl Payment {
         if let Some(known) = refunds.iter().find(|refund| refund.id == id) {
             if known.money == money
                 && is_planted(Bug::RefundTwice)
-                && let Ok(another) = RefundId::new(&format!("{id}-again"))
+                && let Ok(another) = RefundId::new(&format!("{id}+"))
             {
                 return self.refund_asked(another, money);
             }
