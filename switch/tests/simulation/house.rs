@@ -28,6 +28,7 @@ use adapters::binding_store::memory::MemoryBindingStore;
 use adapters::http_client::HttpClient;
 use adapters::journal::{self, FileJournal, Opened, Options};
 use adapters::platform::sandbox::{SandboxPlatform, SandboxSettings};
+use adapters::platform::wall_time::OnWallTime;
 use serde::Deserialize;
 use std::future::ready;
 use std::num::NonZeroUsize;
@@ -151,8 +152,9 @@ fn ports(scene: &Arc<Scene>, journal: &FileJournal, clock: &Arc<dyn Clock>) -> W
         in_flight_max: 16,
     };
     let client = HttpClient::new(Arc::new(scene.network.clone()), None, Arc::clone(clock));
-    let platform: Arc<dyn Platform> =
-        Arc::new(SandboxPlatform::new(settings, client, Arc::clone(clock), Arc::clone(&dice)).unwrap());
+    let wall = scene.wall_clock();
+    let adapter = SandboxPlatform::new(settings, client, Arc::clone(&wall), Arc::clone(&dice)).unwrap();
+    let platform: Arc<dyn Platform> = Arc::new(OnWallTime::new(adapter, Arc::clone(clock), wall));
     WorldPorts {
         clock: Arc::clone(clock),
         dice,

@@ -134,17 +134,34 @@ impl Scene {
         Arc::new(TrueClock(Arc::clone(self)))
     }
 
-    /// The clock of a switch that starts now: the wall's time, or later if its journal has seen later, and steady from then on.
-    pub fn steady_clock(self: &Arc<Self>, watermark: Timestamp) -> Arc<dyn Clock> {
+    /// What the wall clock of the switch's machine shows.
+    fn wall_now(&self) -> Timestamp {
         let skew = self.wall_skew.load(Ordering::Relaxed);
         let by = Duration::from_millis(skew.unsigned_abs());
-        let now = self.now();
-        let wall = if skew < 0 {
-            Timestamp::from_micros(0).plus(now.since(Timestamp::from_micros(0)).saturating_sub(by))
-        } else {
-            now.plus(by)
-        };
-        Arc::new(Steady { scene: Arc::clone(self), start: wall.max(watermark), born: self.elapsed() })
+        let (zero, now) = (Timestamp::from_micros(0), self.now());
+        if skew < 0 { zero.plus(now.since(zero).saturating_sub(by)) } else { now.plus(by) }
+    }
+
+    /// The wall clock of the switch's machine, as it jumps.
+    pub fn wall_clock(self: &Arc<Self>) -> Arc<dyn Clock> {
+        Arc::new(Wall(Arc::clone(self)))
+    }
+
+    /// The clock of a switch that starts now: the wall's time, or later if its journal has seen later, and steady from then on.
+    pub fn steady_clock(self: &Arc<Self>, watermark: Timestamp) -> Arc<dyn Clock> {
+        Arc::new(Steady {
+            scene: Arc::clone(self),
+            start: self.wall_now().max(watermark),
+            born: self.elapsed(),
+        })
+    }
+}
+
+struct Wall(Arc<Scene>);
+
+impl Clock for Wall {
+    fn now(&self) -> Timestamp {
+        self.0.wall_now()
     }
 }
 

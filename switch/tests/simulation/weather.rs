@@ -289,8 +289,13 @@ impl Weather {
         }
         self.crashes += 1;
         self.down = Some(now + self.chance.millis(50..2_500));
+        if self.scene.is_fair.load(Ordering::Relaxed) {
+            return;
+        }
         if self.scene.plan.has(Fault::ClockJumps) && self.chance.coin() {
-            let skew = i64::try_from(self.chance.of(0..240_000)).unwrap_or(0) - 120_000;
+            let most = self.chance.pick(&[120_000, 120_000, 3 * 3_600_000]);
+            let skew =
+                i64::try_from(self.chance.of(0..2 * most)).unwrap_or(0) - i64::try_from(most).unwrap_or(0);
             self.scene.wall_skew.store(skew, Ordering::Relaxed);
             self.scene.note(Who::Weather, format!("the wall clock is off by {skew} ms"));
         }
@@ -457,6 +462,9 @@ impl Weather {
         }
         self.scene.network.lines.heal();
         self.scene.disk().forget_errors();
+        if !self.scene.disk().is_without_power() {
+            self.scene.disk().cut_power_at(u64::MAX);
+        }
         self.scene.disk().set_capacity(None);
         self.scene.wall_skew.store(0, Ordering::Relaxed);
         self.scene.is_fair.store(true, Ordering::Relaxed);
