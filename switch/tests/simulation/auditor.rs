@@ -32,6 +32,7 @@ pub struct Verdict {
 
 /// A sale as its till knows it.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what a till did are independent facts")]
 struct Sale {
     till: usize,
     amount: String,
@@ -146,7 +147,7 @@ impl Court<'_> {
         let is_paid = page.is_some_and(|page| page.status == "paid" && !is_given_back(page));
         match (sale.holds_approval(), page) {
             (true, None) => {
-                self.broke("I1", format!("{id} is approved, and the platform has never heard of it"))
+                self.broke("I1", format!("{id} is approved, and the platform has never heard of it"));
             }
             (true, Some(page)) if !is_paid => {
                 self.broke("I1", format!("{id} is approved, and the platform says {}", page.status));
@@ -212,7 +213,7 @@ impl Court<'_> {
                     && !sale.refused_refunds.contains(&refund.refund) => {}
                 None if refund.refund == "giving-back" => {}
                 asked => {
-                    self.broke("I12", format!("{id}: {refund:?} was given, and the till was told {asked:?}"))
+                    self.broke("I12", format!("{id}: {refund:?} was given, and the till was told {asked:?}"));
                 }
             }
         }
@@ -473,7 +474,7 @@ impl Sale {
             What::TakenBack { .. } => self.is_taken_back = true,
             What::ToldOfAnother { amount, .. } => self.told_of_another.push(amount.clone()),
             What::RefundTaken { refund, amount, .. } => {
-                drop(self.refunds.insert(refund.clone(), amount.clone()))
+                drop(self.refunds.insert(refund.clone(), amount.clone()));
             }
             What::RefundRefused { refund, .. } => drop(self.refused_refunds.insert(refund.clone())),
             What::Refused { .. } | What::Unanswered { .. } => self.troubled = true,

@@ -118,6 +118,9 @@ impl Hand {
             return self.lie(payment).await;
         }
         let manner = if self.scene.plan.has(Fault::OddPhones) { self.chance.of(0..10) } else { 9 };
+        if manner < 5 {
+            self.scene.strikes(Fault::OddPhones);
+        }
         match manner {
             0 => Ok(()),
             1 => {
@@ -202,6 +205,7 @@ impl Hand {
             },
         };
         self.stale = Some(payment);
+        self.scene.strikes(Fault::HostilePhones);
         self.saw(What::Lied { id, how, believed: answer });
         Ok(())
     }
@@ -246,6 +250,7 @@ impl Hand {
         let mut line =
             Connection::new(self.surroundings.clone(), format!("http://switch:{TERMINALS}").parse().unwrap());
         let believed = line.ask(ask, WAIT).await.is_ok_and(|reply| reply.status.is_success());
+        self.scene.strikes(Fault::Strangers);
         self.saw(What::Lied { id: payment.id.clone(), how: "forges a callback", believed });
     }
 

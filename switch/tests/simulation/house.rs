@@ -169,7 +169,7 @@ fn ports(scene: &Arc<Scene>, journal: &FileJournal, clock: &Arc<dyn Clock>) -> W
 fn rules() -> Rules {
     Rules {
         binding_lasts: Duration::from_secs(20),
-        code_lasts: Duration::from_secs(60),
+        code_lasts: Duration::from_mins(1),
         code_tries_max: 3,
         owed_backoff: Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(4) },
         owed_in_flight_max: 8,
@@ -231,6 +231,7 @@ async fn kill_at_random(scene: Arc<Scene>, rooms: Rooms) {
             4 => rooms.merchants.kill(scene.merchant),
             _ => rooms.outboxes.kill(scene.platform),
         }
+        scene.strikes(Fault::Panics);
         scene.note(Who::Weather, "an actor panics");
     }
 }

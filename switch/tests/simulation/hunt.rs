@@ -56,13 +56,11 @@ fn hunt(bug: Bug) -> Hunt {
     for seed in 1..=most {
         let run = catch_unwind(AssertUnwindSafe(|| run_one(seed)));
         hunt.hits = hits();
-        let violations = match run {
-            Ok(run) => run.verdict.violations,
-            Err(_) => {
-                hunt.what = "it panics".into();
-                BTreeSet::new()
-            }
+        let Ok(run) = run else {
+            hunt.what = "it panics".into();
+            continue;
         };
+        let violations = run.verdict.violations;
         let Some(first) = violations.first() else { continue };
         hunt.broken.extend(violations.iter().map(|violation| violation.invariant));
         hunt.what.clone_from(&first.what);

@@ -84,15 +84,15 @@ impl Ledger {
             .iter()
             .map(|fault| Violation { invariant: "I15", what: format!("the journal: {fault}") })
             .collect();
-        let lives = self.lives();
-        broken.extend(self.forgotten(events, &lives));
-        broken.extend(acknowledged_early(events, &lives));
+        let histories = self.lives();
+        broken.extend(self.forgotten(events, &histories));
+        broken.extend(acknowledged_early(events, &histories));
         if !self.is_whole {
             return broken;
         }
         let pages: BTreeMap<&str, &PaymentPage> =
             books.payments.iter().map(|page| (page.payment.as_str(), page)).collect();
-        for (id, life) in &lives {
+        for (id, life) in &histories {
             let text = id.to_string();
             let witnesses =
                 Witnesses { id: &text, life, events, page: pages.get(text.as_str()).copied(), lines };
@@ -112,7 +112,7 @@ impl Ledger {
             }
         }
         for page in books.payments.iter().filter(|page| page.reference.is_some()) {
-            if !lives.keys().any(|id| id.to_string() == page.payment) {
+            if !histories.keys().any(|id| id.to_string() == page.payment) {
                 broken.insert(Violation {
                     invariant: "I7",
                     what: format!("{} was debited, and the journal knows nothing of it", page.payment),
@@ -261,7 +261,7 @@ impl Witnesses<'_> {
         let bookings = lines.filter_map(|line| {
             let at = rfc3339::parse(&line.at)?;
             let money = Money::parse(&line.amount, "EUR").ok()?;
-            let attempt = self.paid_attempt(page);
+            let attempt = Self::paid_attempt(page);
             let line = match line.kind {
                 "debit" => {
                     let payer = page.payer.as_ref()?;
@@ -277,19 +277,19 @@ impl Witnesses<'_> {
                     whole_back.next();
                     Line::GivenBack(money)
                 }
-                _ => Line::Refunded(self.refund_of(page, &line.amount)?, money),
+                _ => Line::Refunded(Self::refund_of(page, &line.amount)?, money),
             };
             Some(Booking { at, after: self.asked_after(attempt), line })
         });
         bookings.collect()
     }
 
-    fn paid_attempt(&self, page: &PaymentPage) -> Attempt {
+    fn paid_attempt(page: &PaymentPage) -> Attempt {
         let paid = page.permits.iter().find(|permit| permit.status == "paid").or_else(|| page.permits.last());
         paid.and_then(|permit| Attempt::numbered(permit.attempt)).unwrap_or(Attempt::FIRST)
     }
 
-    fn refund_of(&self, page: &PaymentPage, amount: &str) -> Option<RefundId> {
+    fn refund_of(page: &PaymentPage, amount: &str) -> Option<RefundId> {
         page.refunds
             .iter()
             .find(|refund| refund.amount == amount)

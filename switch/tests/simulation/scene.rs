@@ -11,6 +11,7 @@ use adapters::disk::simulated::SimulatedDisk;
 use adapters::journal::FileJournal;
 use adapters::players::Surroundings;
 use adapters::signature::SharedSecret;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub struct Scene {
     pub tills_done: AtomicU64,
     /// Payments that were approved, with their tills: what a meddler would know.
     pub approved: Mutex<Vec<(usize, String)>>,
+    /// How often each fault has struck.
+    struck: Mutex<BTreeMap<Fault, u64>>,
     last_seen: AtomicU64,
     last_durable: AtomicU64,
 }
@@ -70,6 +73,7 @@ impl Scene {
             is_fair: AtomicBool::new(false),
             tills_done: AtomicU64::new(0),
             approved: Mutex::default(),
+            struck: Mutex::default(),
             last_seen: AtomicU64::new(0),
             last_durable: AtomicU64::new(0),
         })
@@ -90,6 +94,20 @@ impl Scene {
     pub fn set_journal(&self, journal: Option<FileJournal>) {
         self.durable();
         *self.journal.lock().unwrap_or_else(PoisonError::into_inner) = journal;
+    }
+
+    /// A fault has struck.
+    pub fn strikes(&self, fault: Fault) {
+        *self.struck.lock().unwrap().entry(fault).or_default() += 1;
+    }
+
+    /// How often each fault has struck.
+    pub fn struck(&self) -> BTreeMap<Fault, u64> {
+        let mut struck = self.struck.lock().unwrap().clone();
+        let lines = &self.network.lines;
+        struck.insert(Fault::CutLines, lines.cuts.load(Ordering::Relaxed));
+        struck.insert(Fault::DoubledLines, lines.doubles.load(Ordering::Relaxed));
+        struck
     }
 
     /// Since the simulation began.

@@ -1,6 +1,6 @@
 //! Many seeds over all cores, what they come to, and the one command that replays a failed one.
 use crate::auditor::{Verdict, judge};
-use crate::plan::Plan;
+use crate::plan::{Fault, Plan};
 use crate::weather;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,6 +68,7 @@ pub struct Run {
     pub hash: u64,
     pub elapsed: Duration,
     pub crashes: u32,
+    pub struck: BTreeMap<Fault, u64>,
     pub timeline: Box<dyn FnOnce() -> String>,
 }
 
@@ -82,6 +83,7 @@ pub fn run_one(seed: u64) -> Run {
         hash: witness.hash(),
         elapsed: ended.elapsed,
         crashes: ended.crashes,
+        struck: ended.scene.struck(),
         timeline: Box::new(move || witness.timeline()),
     }
 }
@@ -100,6 +102,9 @@ pub fn replay(text: &str) {
     assert!(run.verdict.sales > 0, "seed {seed}: the checker saw no payment");
 }
 
+/// With so many seeds every fault strikes.
+const ENOUGH: u64 = 40;
+
 /// What many seeds came to.
 #[derive(Default)]
 pub struct Sum {
@@ -109,6 +114,8 @@ pub struct Sum {
     pub taken_back: usize,
     pub debits: usize,
     pub crashes: u64,
+    /// How often each fault struck.
+    pub struck: BTreeMap<Fault, u64>,
     pub simulated: Duration,
     pub took: Duration,
     pub threads: usize,
@@ -125,13 +132,16 @@ impl Sum {
         self.debits += run.verdict.debits;
         self.crashes += u64::from(run.crashes);
         self.simulated += run.elapsed;
+        for (fault, times) in &run.struck {
+            *self.struck.entry(*fault).or_default() += times;
+        }
         if !run.verdict.violations.is_empty() {
             self.failed.insert(run.seed, run.verdict);
         }
     }
 
     /// # Panics
-    /// If a promise was broken, or if there was nothing to break.
+    /// If a promise was broken, if there was nothing to break, or if some fault never struck.
     pub fn assert_clean(&self) {
         for (seed, verdict) in self.failed.iter().take(10) {
             println!("seed {}: {:#?}", Seed::now(*seed), verdict.violations);
@@ -142,6 +152,15 @@ impl Sum {
         }
         assert!(self.failed.is_empty(), "{} of {} seeds break their promises", self.failed.len(), self.seeds);
         assert!(self.sales > 0 && self.approved > 0 && self.debits > 0, "the checker saw no payment: {self}");
+        let idle: Vec<&Fault> = Fault::ALL
+            .iter()
+            .filter(|fault| self.struck.get(fault).is_none_or(|times| *times == 0))
+            .collect();
+        assert!(
+            self.seeds < ENOUGH || idle.is_empty(),
+            "injections that hit nothing in {} seeds: {idle:?}",
+            self.seeds
+        );
     }
 }
 
@@ -150,18 +169,20 @@ impl fmt::Display for Sum {
         let (simulated, took) = (self.simulated.as_secs_f64(), self.took.as_secs_f64());
         write!(
             f,
-            "{} seeds, {} sales ({} approved, {} taken back, {} debits), {} crashes, {simulated:.0} s simulated in \
+            "{} seeds of version {}, {} sales ({} approved, {} taken back, {} debits), {} crashes, {simulated:.0} s simulated in \
              {took:.1} s on {} threads ({:.0}x real time a thread), {} seeds failed",
             self.seeds,
+            version_now(),
             self.sales,
             self.approved,
             self.taken_back,
             self.debits,
             self.crashes,
             self.threads,
-            simulated / took / self.threads as f64,
+            simulated / took / f64::from(u32::try_from(self.threads).unwrap_or(1)),
             self.failed.len()
-        )
+        )?;
+        self.struck.iter().try_for_each(|(fault, times)| write!(f, "\n  {fault:?} struck {times} times"))
     }
 }
 

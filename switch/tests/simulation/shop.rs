@@ -104,6 +104,9 @@ impl Counter {
         let order = Order::new(&self.surroundings, money, answer_within).unwrap();
         let is_odd = self.scene.plan.has(Fault::OddTills);
         let manner = if is_odd { self.chance.pick(&ODD) } else { Manner::Plain };
+        if manner != Manner::Plain {
+            self.scene.strikes(Fault::OddTills);
+        }
         let key = order.key.as_str().to_owned();
         if manner == Manner::TakesBackFirst {
             self.take_back(&order.key).await;
@@ -161,13 +164,12 @@ impl Counter {
 
     async fn ask(&mut self, order: &Order, id: Option<&str>) -> Result<SaleSeen, PlayFault> {
         let key = order.key.as_str().to_owned();
-        let answer = match id {
-            Some(id) => self.till.look(id, LOOK).await,
-            None => {
-                let amount = order.money.decimal();
-                self.saw(What::Asked { key: key.clone(), amount, patience: order.answer_within });
-                self.till.place(order, LOOK).await
-            }
+        let answer = if let Some(id) = id {
+            self.till.look(id, LOOK).await
+        } else {
+            let amount = order.money.decimal();
+            self.saw(What::Asked { key: key.clone(), amount, patience: order.answer_within });
+            self.till.place(order, LOOK).await
         };
         self.heard(key, &answer);
         answer

@@ -297,6 +297,7 @@ impl Weather {
             let skew =
                 i64::try_from(self.chance.of(0..2 * most)).unwrap_or(0) - i64::try_from(most).unwrap_or(0);
             self.scene.wall_skew.store(skew, Ordering::Relaxed);
+            self.scene.strikes(Fault::ClockJumps);
             self.scene.note(Who::Weather, format!("the wall clock is off by {skew} ms"));
         }
         if self.scene.plan.has(Fault::Corruption) && self.chance.coin() {
@@ -309,7 +310,12 @@ impl Weather {
         let every = u64::try_from(self.scene.plan.every.as_millis()).unwrap_or(1).max(1);
         for fault in Fault::ALL {
             if self.scene.plan.has(fault) && self.chance.of(0..every) < tick {
+                let notes = self.scene.witness.len();
                 self.strike_with(fault, sim, now);
+                // What struck is in the notebook.
+                if self.scene.witness.len() > notes {
+                    self.scene.strikes(fault);
+                }
             }
         }
     }
@@ -321,6 +327,39 @@ impl Weather {
             _ => 1,
         };
         let until = now + self.chance.millis(100..4_000) * long;
+        match fault {
+            Fault::Partitions | Fault::OneWayPartitions | Fault::HeldLinks | Fault::Pauses => {
+                self.strike_links(fault, sim, until);
+            }
+            Fault::FullDisk | Fault::SlowDisk | Fault::DiskErrors => self.strike_disk(fault, until),
+            Fault::Kills => self.crash(sim, now, None, "kill -9 of the switch"),
+            Fault::PowerCuts if self.chance.coin() => {
+                let disk = self.scene.disk();
+                disk.cut_power_at(disk.changes() + self.chance.of(1..12));
+                self.scene.note(Who::Weather, "the power is about to go");
+            }
+            Fault::PowerCuts => {
+                let survival = self.survival();
+                self.crash(sim, now, Some(survival), "the switch loses power");
+            }
+            Fault::PlatformKills if self.platform_down.is_none() => {
+                sim.crash("platform");
+                self.platform_down = Some(now + self.chance.millis(50..3_000));
+                self.scene.note(Who::Weather, "kill -9 of the platform");
+            }
+            Fault::PlatformTrouble => {
+                let troubles = self.troubles();
+                self.scene.note(Who::Weather, format!("the platform: {troubles:?}"));
+                self.desk
+                    .set_troubles(troubles)
+                    .unwrap_or_else(|_| panic!("a trouble that the sandbox refuses"));
+                self.strikes.push((until, Lasting::Trouble));
+            }
+            _ => {}
+        }
+    }
+
+    fn strike_links(&mut self, fault: Fault, sim: &Sim<'_>, until: Duration) {
         let (here, there) = self.chance.pick(&LINKS);
         let (from, to) = if self.chance.coin() { (here, there) } else { (there, here) };
         match fault {
@@ -345,26 +384,18 @@ impl Weather {
                 );
             }
             Fault::Pauses if LINKS.iter().all(|(a, b)| self.is_free(a, b)) => {
-                LINKS.iter().for_each(|(a, b)| sim.hold(*a, *b));
+                for (a, b) in LINKS {
+                    sim.hold(a, b);
+                }
                 self.scene.disk_stall.store(3_000, Ordering::Relaxed);
                 self.begin(until, Lasting::Pause, "the switch stands still");
             }
-            Fault::Kills => self.crash(sim, now, None, "kill -9 of the switch"),
-            Fault::PowerCuts if self.chance.coin() => {
-                let disk = self.scene.disk();
-                disk.cut_power_at(disk.changes() + self.chance.of(1..12));
-                self.scene.note(Who::Weather, "the power is about to go");
-            }
-            Fault::PowerCuts => {
-                let survival =
-                    if self.chance.coin() { Survival::Nothing } else { Survival::Torn(self.chance.next()) };
-                self.crash(sim, now, Some(survival), "the switch loses power");
-            }
-            Fault::PlatformKills if self.platform_down.is_none() => {
-                sim.crash("platform");
-                self.platform_down = Some(now + self.chance.millis(50..3_000));
-                self.scene.note(Who::Weather, "kill -9 of the platform");
-            }
+            _ => {}
+        }
+    }
+
+    fn strike_disk(&mut self, fault: Fault, until: Duration) {
+        match fault {
             Fault::FullDisk => {
                 // Room for what is begun, or for nothing at all.
                 let room = self.chance.pick(&[0, 0, 2_000]);
@@ -386,14 +417,6 @@ impl Weather {
                 ]);
                 self.scene.disk().fail(operation, self.chance.of(1..4), ErrorKind::Other);
                 self.scene.note(Who::Weather, format!("the disk is about to fail: {operation:?}"));
-            }
-            Fault::PlatformTrouble => {
-                let troubles = self.troubles();
-                self.scene.note(Who::Weather, format!("the platform: {troubles:?}"));
-                self.desk
-                    .set_troubles(troubles)
-                    .unwrap_or_else(|_| panic!("a trouble that the sandbox refuses"));
-                self.strikes.push((until, Lasting::Trouble));
             }
             _ => {}
         }
@@ -446,7 +469,9 @@ impl Weather {
             Lasting::OneWay(from, to) => sim.repair_oneway(from, to),
             Lasting::Held(a, b) => sim.release(a, b),
             Lasting::Pause => {
-                LINKS.iter().for_each(|(a, b)| sim.release(*a, *b));
+                for (a, b) in LINKS {
+                    sim.release(a, b);
+                }
                 self.scene.disk_stall.store(0, Ordering::Relaxed);
             }
             Lasting::FullDisk => self.scene.disk().set_capacity(None),
@@ -485,6 +510,7 @@ impl Weather {
         let held = bytes[place];
         disk.corrupt(&file, place, &[held ^ 0x40]);
         self.scene.note(Who::Weather, format!("{file} reads differently at {place}"));
+        self.scene.strikes(Fault::Corruption);
         self.damage = Some(Damage { file, place, held, is_met: false });
     }
 

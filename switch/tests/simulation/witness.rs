@@ -96,6 +96,10 @@ impl Witness {
         self.log().push(Event { at, durable, who, what });
     }
 
+    pub fn len(&self) -> usize {
+        self.log().len()
+    }
+
     pub fn events(&self) -> Vec<Event> {
         self.log().clone()
     }
