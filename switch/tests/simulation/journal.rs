@@ -86,10 +86,10 @@ impl Ledger {
             .collect();
         let histories = self.lives();
         broken.extend(self.forgotten(events, &histories));
-        broken.extend(acknowledged_early(events, &histories));
         if !self.is_whole {
             return broken;
         }
+        broken.extend(acknowledged_early(events, &histories));
         let pages: BTreeMap<&str, &PaymentPage> =
             books.payments.iter().map(|page| (page.payment.as_str(), page)).collect();
         for (id, life) in &histories {

@@ -300,7 +300,8 @@ impl Weather {
             self.scene.strikes(Fault::ClockJumps);
             self.scene.note(Who::Weather, format!("the wall clock is off by {skew} ms"));
         }
-        if self.scene.plan.has(Fault::Corruption) && self.chance.coin() {
+        // Only what is durable can be put right again as it was.
+        if self.scene.plan.has(Fault::Corruption) && survival.is_some() && self.chance.coin() {
             self.damage_sector();
         }
     }
