@@ -214,3 +214,22 @@ fn the_platform_is_asked_once_for_a_permit_and_again_only_after_a_crash() {
         assert_eq!(house.phase(till(1), id).await, "await_payment");
     });
 }
+
+#[test]
+fn a_terminal_that_forgot_everything_goes_on_counting_its_rounds_and_knows_who_stands_there() {
+    let mut estate = Estate::new();
+    let first = estate.live(async |house| {
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.board.leave(payer(1), house.by()).await.unwrap();
+        let granted = house.stand(payer(1), till(1)).await.unwrap();
+        house.kill(till(1)).await;
+        assert!(house.stand(payer(2), till(1)).await.is_err(), "somebody stands there");
+        granted.claim.epoch
+    });
+    estate.live(async |house| {
+        assert!(house.stand(payer(2), till(1)).await.is_err(), "after a restart too");
+        house.board.clear(till(1), house.by()).await.unwrap();
+        let granted = house.stand(payer(2), till(1)).await.unwrap();
+        assert!(granted.claim.epoch > first, "round {} came after round {first}", granted.claim.epoch);
+    });
+}

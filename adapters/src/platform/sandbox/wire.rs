@@ -297,3 +297,64 @@ fn encode<T: Serialize>(body: &T) -> Vec<u8> {
     // Strings and a number cannot fail to be JSON.
     serde_json::to_vec(body).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use actors::ports::platform::SealedCredential;
+    use serde_json::{Value, json};
+
+    const OURS: PaymentId = PaymentId::from_bits(1);
+    const OTHERS: PaymentId = PaymentId::from_bits(2);
+    const BY: Deadline = Deadline::at(actors::domain::time::Timestamp::from_micros(1));
+
+    fn euros(decimal: &str) -> Money {
+        Money::parse(decimal, "EUR").unwrap()
+    }
+
+    fn ask() -> PlatformAsk {
+        PlatformAsk { payment: OURS, money: euros("12.50"), answer_by: BY }
+    }
+
+    fn presentation() -> Presentation {
+        Presentation {
+            payment: OURS,
+            attempt: Attempt::FIRST,
+            money: euros("12.50"),
+            permit: "p".into(),
+            credential: SealedCredential::new(vec![0]).unwrap(),
+            answer_by: BY,
+        }
+    }
+
+    fn paid(payment: PaymentId, amount: &str) -> Vec<u8> {
+        let (payment, attempt) = (payment.to_string(), 1);
+        let body = json!({ "payment": payment, "attempt": attempt, "status": "paid", "reference": "r",
+            "amount": amount, "currency": "EUR" });
+        body.to_string().into_bytes()
+    }
+
+    #[test]
+    fn a_yes_to_our_payment_and_amount_is_a_yes() {
+        let receipt = Receipt { reference: "r".into(), money: euros("12.50") };
+        let read = read_payment(&presentation(), 200, &paid(OURS, "12.50"));
+        assert_eq!(read, Ok(PaymentOutcome::Approved(receipt)));
+    }
+
+    #[test]
+    fn a_yes_to_another_payment_or_amount_is_a_lie() {
+        for body in [paid(OTHERS, "12.50"), paid(OURS, "12.51")] {
+            assert_eq!(read_payment(&presentation(), 200, &body), Err(Unbelieved::Lie));
+            assert_eq!(read_inquiry(ask(), 200, &body), Err(Unbelieved::Lie));
+        }
+    }
+
+    #[test]
+    fn a_server_error_says_nothing_whatever_was_asked() {
+        let body = Value::Null.to_string().into_bytes();
+        assert_eq!(read_payment(&presentation(), 500, &body), Err(Unbelieved::Unclear));
+        assert_eq!(read_inquiry(ask(), 503, &body), Err(Unbelieved::Unclear));
+        assert_eq!(read_reversal(ask(), 500, &body), Err(Unbelieved::Unclear));
+    }
+}
