@@ -3,10 +3,20 @@ use clap::Parser;
 use std::process::ExitCode;
 use switch::cli::Turnout;
 
+/// Wipes what is freed: request buffers, tokens and keys do not wait in free memory for a core dump
+/// (docs/decisions/0004-wiped-memory.md).
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<Beneath> = zeroizing_alloc::ZeroAlloc(BENEATH);
+
 /// A payment makes several hundred small allocations, on a thread that outlives them: the system's allocator takes twice as long.
 #[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+type Beneath = mimalloc::MiMalloc;
+#[cfg(feature = "mimalloc")]
+const BENEATH: Beneath = mimalloc::MiMalloc;
+#[cfg(not(feature = "mimalloc"))]
+type Beneath = std::alloc::System;
+#[cfg(not(feature = "mimalloc"))]
+const BENEATH: Beneath = std::alloc::System;
 
 fn main() -> ExitCode {
     let turnout = Turnout::parse();

@@ -13,6 +13,9 @@ pub mod catalogue;
 /// How often the exporter tidies what it has gathered.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// These repeat what strangers sent when they say more than this, whatever `TURNOUT_LOG` asks of everybody.
+const DISCREET: [&str; 1] = ["actix_http=info"];
+
 /// Installs the metrics recorder of this process.
 pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     let mut builder = PrometheusBuilder::new();
@@ -40,6 +43,10 @@ pub fn keep_up(handle: PrometheusHandle) {
 pub fn install_log(form: LogForm) {
     let filter =
         EnvFilter::try_from_env("TURNOUT_LOG").unwrap_or_else(|_| EnvFilter::new(form.default_filter()));
+    let filter = DISCREET.iter().fold(filter, |filter, directive| match directive.parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    });
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let installed = match form {
         LogForm::Json => lines.json().flatten_event(true).try_init(),

@@ -5,12 +5,13 @@
 use super::doors::Doors;
 use super::problem::Problem;
 use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse, Url, fn_service};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{Error, HttpResponse, Route, web};
+use actix_web::{Error, HttpResponse, ResponseError, Route, web};
 use futures_util::FutureExt;
+use futures_util::future::ready;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -33,9 +34,10 @@ impl<'a> Table<'a> {
     pub fn new(config: &'a mut web::ServiceConfig, doors: web::Data<Doors>, door: &'static str) -> Self {
         config.app_data(doors.clone());
         let tally = Rc::new(Tally::of(door, "unmatched"));
-        config.default_service(web::to(move || {
+        config.default_service(fn_service(move |request: ServiceRequest| {
             tally.count(StatusCode::NOT_FOUND);
-            async { Err::<HttpResponse, _>(Problem::no_such_address()) }
+            let answer = Problem::no_such_address().error_response();
+            ready(Ok::<_, Error>(forgotten(request.into_response(answer))))
         }));
         Self { config, doors, door }
     }
@@ -95,7 +97,10 @@ async fn around(
     let request = asked.request().clone();
     let answered = AssertUnwindSafe(async { next.call(asked).await }).catch_unwind().await;
     let mut response = match answered {
-        Ok(Ok(response)) => response,
+        Ok(Ok(response)) => {
+            drop(request);
+            response
+        }
         Ok(Err(error)) => ServiceResponse::new(request, error.error_response()),
         Err(_) => ServiceResponse::new(request, HttpResponse::from_error(Problem::crashed())),
     };
@@ -106,7 +111,19 @@ async fn around(
     guard_headers(response.headers_mut());
     tally.count(status);
     tally.seconds.record(doors.now().since(began).as_secs_f64());
-    Ok(response)
+    Ok(forgotten(response))
+}
+
+/// The answer, with a request that says nothing any more: actix keeps finished requests to use their memory again, and
+/// with them the headers, tokens included, and what buffers these are in.
+fn forgotten(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let (request, response) = response.into_parts();
+    let mut request = ServiceRequest::from_request(request);
+    request.match_info_mut().set(Url::new(Uri::default()));
+    let head = request.head_mut();
+    head.headers.clear();
+    head.uri = Uri::default();
+    request.into_response(response)
 }
 
 /// Adds what guards an answer in a browser and in caches, unless the answer says otherwise itself.

@@ -199,8 +199,12 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         let path = error.path().to_string();
         let inner = error.into_inner();
         match inner.classify() {
-            serde_json::error::Category::Data if path != "." => Problem::field(path, complaint(&inner)),
-            serde_json::error::Category::Data => Problem::new(Kind::InvalidField, complaint(&inner)),
+            serde_json::error::Category::Data if path != "." && is_like_ours(&path) => {
+                Problem::field(path, complaint(&inner.to_string()))
+            }
+            serde_json::error::Category::Data => {
+                Problem::new(Kind::InvalidField, complaint(&inner.to_string()))
+            }
             _ => Problem::new(Kind::Malformed, format!("the body is not JSON: {inner}")),
         }
     })?;
@@ -243,22 +247,31 @@ pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Resul
     T::deserialize(from).map(Some)
 }
 
-/// The message without line and column, which say little where the field is named, and without the value: somebody may
-/// have put a password there, and problems end in other people's logs.
-fn complaint(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+/// The message without line and column, which say little where the field is named, and without the value or an odd
+/// name: somebody may have put a password there, and problems end in other people's logs.
+fn complaint(text: &str) -> String {
+    let message = text.rsplit_once(" at line ").map_or(text, |(message, _)| message);
     for (said, open, close) in [
         ("invalid type: string", " \"", "\", expected "),
         ("invalid value: string", " \"", "\", expected "),
         ("unknown variant", " `", "`, expected "),
+        ("unknown field", " `", "`, expected "),
     ] {
         let value = message.strip_prefix(said).and_then(|rest| rest.strip_prefix(open));
-        if let Some((_, expected)) = value.and_then(|value| value.rsplit_once(close)) {
+        let is_field = said == "unknown field";
+        if let Some((value, expected)) = value.and_then(|value| value.rsplit_once(close))
+            && !(is_field && is_like_ours(value))
+        {
             return format!("{said}, expected {expected}");
         }
     }
     message.to_owned()
+}
+
+/// Whether this could be the name of one of our fields, or the path to one: such a name is repeated to who sent it.
+fn is_like_ours(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.[]".contains(&byte);
+    name.len() <= 48 && name.bytes().all(fits)
 }
 
 /// What the query string says.
@@ -272,8 +285,8 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
         let read = web::Query::<T>::from_query(request.query_string());
         ready(read.map(|query| Self(query.into_inner())).map_err(|error| {
             let text = error.to_string();
-            let text = text.strip_prefix("Query deserialize error: ").unwrap_or(&text).to_owned();
-            Problem::new(Kind::InvalidField, format!("the query string: {text}"))
+            let text = text.strip_prefix("Query deserialize error: ").unwrap_or(&text);
+            Problem::new(Kind::InvalidField, format!("the query string: {}", complaint(text)))
         }))
     }
 }
@@ -307,11 +320,16 @@ mod tests {
             #[serde(rename = "P-256")]
             P256,
         }
-        let said = |json: &str| complaint(&serde_json::from_str::<Curve>(json).unwrap_err());
+        let said = |json: &str| complaint(&serde_json::from_str::<Curve>(json).unwrap_err().to_string());
         assert_eq!(said("\"se`, expected cret\""), "unknown variant, expected `P-256`");
-        let said = |json: &str| complaint(&serde_json::from_str::<u64>(json).unwrap_err());
+        let said = |json: &str| complaint(&serde_json::from_str::<u64>(json).unwrap_err().to_string());
         assert_eq!(said("\"se\\\", expected cret\""), "invalid type: string, expected u64");
         assert_eq!(said("-5"), "invalid value: integer `-5`, expected u64");
+        assert_eq!(complaint("unknown field `tip`, expected `a`"), "unknown field `tip`, expected `a`");
+        assert_eq!(
+            complaint("unknown field `se`, expected cret`, expected `a`"),
+            "unknown field, expected `a`"
+        );
     }
 
     #[test]

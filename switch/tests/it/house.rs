@@ -32,7 +32,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-const SECRET: &str = "whsec_a2lsbGVkLWFuZC1zdGFydGVkLWFnYWluLTAxMjM0NTY3";
+/// The secret that the switch shares with its platform.
+pub const SHARED_SECRET: &str = "whsec_a2lsbGVkLWFuZC1zdGFydGVkLWFnYWluLTAxMjM0NTY3";
+/// Signs tokens: they outlive the process that minted them.
+pub const TOKEN_SECRET: &str = "tokens-outlive-the-process-that-minted-them";
 /// A switch that has to replay a journal on a busy machine opens within this.
 const OPENS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -201,9 +204,14 @@ impl Site {
     }
 }
 
-/// The program.
+/// The program; another build of it if `TURNOUT_BINARY` names one.
 pub fn turnout() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_turnout"))
+    Command::new(released().unwrap_or_else(|| env!("CARGO_BIN_EXE_turnout").into()))
+}
+
+/// The build that `TURNOUT_BINARY` names.
+pub fn released() -> Option<OsString> {
+    std::env::var_os("TURNOUT_BINARY")
 }
 
 /// What a command that has to fail says.
@@ -256,7 +264,7 @@ fn sandbox(surroundings: &Surroundings, ports: Ports, account: Credential<'_>) -
         listen_payers: None,
         public_address: None,
         callback_url: Some(format!("http://127.0.0.1:{}/v1/callbacks/sandbox", ports.terminals)),
-        secret: SharedSecret::parse(SECRET).unwrap(),
+        secret: SharedSecret::parse(SHARED_SECRET).unwrap(),
         accounts: vec![account],
         policy: Policy { password_tries_max: 5, payments_max: 1_000_000 },
         permit_lifetime: Duration::from_mins(1),
@@ -268,8 +276,8 @@ fn sandbox(surroundings: &Surroundings, ports: Ports, account: Credential<'_>) -
 }
 
 fn written(folder: &Path, ports: Ports, platform: SocketAddr, tills: &[TillKey]) -> PathBuf {
-    std::fs::write(folder.join("platform.secret"), SECRET).unwrap();
-    std::fs::write(folder.join("token.secret"), "tokens-outlive-the-process-that-minted-them").unwrap();
+    std::fs::write(folder.join("platform.secret"), SHARED_SECRET).unwrap();
+    std::fs::write(folder.join("token.secret"), TOKEN_SECRET).unwrap();
     let Ports { phones, terminals, admin } = ports;
     let at = |name| folder.join(name).to_str().unwrap().to_owned();
     let mut text = format!(
