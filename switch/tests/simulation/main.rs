@@ -52,6 +52,16 @@ fn the_same_seed_is_the_same_run() {
 }
 
 #[test]
+fn two_processes_agree_on_a_seed() {
+    let seed = Seed::now(11);
+    let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+    let other = other.args(["every_seed", "--nocapture"]).env("SEED", seed.to_string()).output().unwrap();
+    let said = String::from_utf8_lossy(&other.stdout).into_owned();
+    let hash = format!("hash {:016x}", run_one(seed.number).hash);
+    assert!(said.contains(&hash), "{hash} here, and there:\n{said}");
+}
+
+#[test]
 #[should_panic(expected = "the checker saw no payment")]
 fn a_checker_that_saw_no_payment_is_not_believed() {
     Sum { seeds: 1, ..Sum::default() }.assert_clean();
