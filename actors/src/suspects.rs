@@ -60,3 +60,19 @@ impl Drop for InHand<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_limit_one_suspect_is_let_off() {
+        let suspects = Suspects::default();
+        for bits in 0..1_030 {
+            suspects.mark(PaymentId::from_bits(bits));
+        }
+        let held = (0..1_030).filter(|bits| suspects.marks(PaymentId::from_bits(*bits)) > 0);
+        assert_eq!(held.count(), SUSPECTS_MAX);
+        assert_eq!(suspects.marks(PaymentId::from_bits(1_029)), 1, "never the newest");
+    }
+}

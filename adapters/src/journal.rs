@@ -60,6 +60,8 @@ pub struct Options {
     pub gather: Duration,
     /// How many records may wait for the disk before new work is to be refused.
     pub pending_max: usize,
+    /// How many payments may be open, those that still owe something included, before new work is to be refused.
+    pub open_max: usize,
 }
 
 impl Options {
@@ -70,6 +72,7 @@ impl Options {
         keep: Duration::from_hours(7 * 24),
         gather: Duration::ZERO,
         pending_max: 65_536,
+        open_max: 1_000_000,
     };
 
     fn check(&self) -> Result<(), Misconfigured> {
@@ -265,6 +268,8 @@ impl Journal for FileJournal {
     fn room(&self) -> Room {
         let full = self.shared.desk.is_short_of_space();
         let slow = self.shared.intake.pending() > self.shared.options.pending_max;
-        if (full && !is_planted(Bug::FullDiskTakesNew)) || slow { Room::ReserveOnly } else { Room::Plenty }
+        let crowded = self.shared.lives().shelf.len() >= self.shared.options.open_max;
+        let full = full && !is_planted(Bug::FullDiskTakesNew);
+        if full || slow || crowded { Room::ReserveOnly } else { Room::Plenty }
     }
 }

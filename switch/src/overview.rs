@@ -21,8 +21,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Over how long rates are counted.
+/// Over how long rates are counted, and how much is counted at most.
 const RATE_SPAN: Duration = Duration::from_secs(10);
+const HAPPENED_MAX: usize = 200_000;
 /// Over how long latencies are kept, and how many at most.
 const LATENCY_SPAN: Duration = Duration::from_mins(1);
 const LATENCIES_MAX: usize = 20_000;
@@ -104,7 +105,9 @@ impl Seen {
     }
 
     fn forget(&mut self, now: Timestamp) {
-        while self.happened.front().is_some_and(|(at, _)| now.since(*at) > RATE_SPAN) {
+        while self.happened.len() > HAPPENED_MAX
+            || self.happened.front().is_some_and(|(at, _)| now.since(*at) > RATE_SPAN)
+        {
             self.happened.pop_front();
         }
         while self.took.len() > LATENCIES_MAX
@@ -233,4 +236,41 @@ fn recent(row: &PastPayment, roster: &dyn Roster) -> Option<Recent> {
         response_code,
         refusal: row.refusal.map(RefusalView::of),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
+
+    #[test]
+    fn what_happened_in_one_instant_is_counted_only_as_far_as_there_is_room() {
+        let mut seen = Seen::default();
+        seen.happened.extend((0..HAPPENED_MAX + 5).map(|_| (NOW, Happened::Started)));
+        seen.took.extend((0..LATENCIES_MAX + 5).map(|_| (NOW, 1)));
+        seen.forget(NOW);
+        assert_eq!((seen.happened.len(), seen.took.len()), (HAPPENED_MAX, LATENCIES_MAX));
+        seen.forget(NOW.plus(LATENCY_SPAN).plus(RATE_SPAN));
+        assert!(seen.happened.is_empty() && seen.took.is_empty());
+    }
+
+    #[test]
+    fn only_the_latest_payments_are_shown() {
+        let mut seen = Seen::default();
+        for number in 0..RECENT_MAX + 5 {
+            let at = NOW.plus(Duration::from_secs(u64::try_from(number).unwrap()));
+            let id = PaymentId::from_bits(u128::try_from(number).unwrap());
+            let keeper = actors::domain::identity::Keeper::Payer(
+                actors::domain::identity::PayerId::new("anna").unwrap(),
+            );
+            let (payment, _) = actors::domain::payment::Payment::reverse_unseen(id, keeper);
+            seen.show(&PastPayment::of(&payment, at, Some(at)));
+        }
+        assert_eq!(seen.recent.len(), RECENT_MAX);
+        assert_eq!(
+            seen.recent.front().unwrap().id,
+            PaymentId::from_bits(u128::try_from(RECENT_MAX + 4).unwrap())
+        );
+    }
 }

@@ -88,7 +88,11 @@ impl<R: Resident> Intake<R> {
 
     /// Asks for an incarnation to be ended as a crash would end it.
     pub(crate) fn doom(&self, key: R::Key) {
-        self.sorted().doomed.push(key);
+        let mut sorted = self.sorted();
+        if !sorted.doomed.contains(&key) {
+            sorted.doomed.push(key);
+        }
+        drop(sorted);
         self.ring();
     }
 

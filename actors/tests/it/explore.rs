@@ -10,7 +10,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
-const NOTHING_GOES_WRONG: Plan = Plan {
+pub const NOTHING_GOES_WRONG: Plan = Plan {
     crashes: 0,
     panics: 0,
     losses: 0,
@@ -100,7 +100,8 @@ fn told(mut trail: Option<&Rc<Trail>>) -> Vec<Move> {
     moves
 }
 
-fn check(world: &World, has_news: bool) -> Result<(), Violation> {
+/// Whether this world keeps every promise, as far as it has got.
+pub fn check(world: &World, has_news: bool) -> Result<(), Violation> {
     let broken = |invariant, what| Err(Violation { invariant, payment: World::id(), what });
     if world.ruined {
         return broken(Invariant::OneDecision, "the facts on disk cannot be folded");
@@ -153,7 +154,7 @@ fn rests_well(mut world: World) -> Result<(), Violation> {
     audit_at_rest(&world.history())
 }
 
-const fn hangs(what: &'static str) -> Violation {
+pub const fn hangs(what: &'static str) -> Violation {
     Violation {
         invariant: Invariant::NothingHangs,
         payment: actors::domain::identity::PaymentId::from_bits(0),

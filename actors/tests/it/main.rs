@@ -1,7 +1,8 @@
 //! The proof of the heart: its map, an exhaustive walk, the stories of its requirements, its properties, and the actors.
 //!
 //! One binary for all of it. `matrix` is the specification on a page, `explore` walks everything that `world` allows,
-//! `stories` are told with `life`; `supervision` kills, and the stories of the actors run in a `house`.
+//! `model` has a checker that is not ours walk it too, with the terminal at the far end of a bad line; `stories` are
+//! told with `life`; `supervision` kills, and the stories of the actors run in a `house`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod binding;
@@ -13,6 +14,7 @@ mod house;
 mod kills;
 mod life;
 mod matrix;
+mod model;
 mod money;
 mod outbox;
 #[cfg(feature = "runtime")]

@@ -3,6 +3,9 @@
 use crate::house::bank::RIGHT;
 use crate::house::ports::Trap;
 use crate::house::{Estate, House, PATIENCE, SECOND, claim_of, id_of, pass, payer, settle, till};
+use actors::domain::identity::{Keeper, PaymentId};
+use actors::domain::payer::{Card, Missed, Wallet};
+use actors::domain::payment::Payment;
 use actors::domain::payment::command::Misfit;
 use actors::domain::payment::phase::{Attempt, Claim, Consent, Digest32};
 use actors::one_time_code::CodeVerdict;
@@ -318,4 +321,18 @@ fn a_code_is_only_sent_if_it_will_be_known_when_it_comes_back() {
         }
         assert!(house.board.send_code(payer(1)).await.is_err());
     });
+}
+
+#[test]
+fn a_wallet_remembers_eight_decided_payments_and_thirty_two_changes() {
+    let mut wallet = Wallet::default();
+    for n in 0..40 {
+        let (payment, _) = Payment::reverse_unseen(PaymentId::from_bits(n), Keeper::Payer(payer(1)));
+        wallet.take_in(Card { payment, last_failure: None });
+    }
+    assert_eq!(wallet.cards().count(), 8);
+    assert!(wallet.card(PaymentId::from_bits(39)).is_some(), "the newest are kept");
+    let Missed::Changes(changes) = wallet.since(40 - 32) else { panic!("all of it is remembered") };
+    assert_eq!(changes.len(), 32);
+    assert_eq!(wallet.since(40 - 33), Missed::TooMuch);
 }

@@ -18,7 +18,7 @@ use actors::domain::payment::{Outcome, Payment, Stamped};
 use actors::domain::time::{Deadline, Timestamp};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What may happen at most how often, and which rule is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +54,7 @@ pub enum Broken {
     DeadlineIgnored,
     RepeatOpensAnew,
     DebtForgotten,
+    DebtForgottenOnRestart,
     LieBelieved,
     PermitAskedBeforeTheYes,
     SilenceIsANo,
@@ -106,7 +107,7 @@ pub enum Move {
     Panic,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Batch {
     facts: Vec<Stamped>,
     effects: Vec<Effect>,
@@ -149,15 +150,16 @@ struct Platform {
 }
 
 /// Everything there is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct World {
     pub plan: Plan,
-    left: Plan,
+    /// What of the plan may still happen.
+    pub left: Plan,
     now: Timestamp,
-    live: Option<Rc<Payment>>,
-    durable: Rc<Vec<Stamped>>,
-    pending: VecDeque<Rc<Batch>>,
-    spoken: Rc<Vec<Spoken>>,
+    live: Option<Arc<Payment>>,
+    durable: Arc<Vec<Stamped>>,
+    pending: VecDeque<Arc<Batch>>,
+    spoken: Arc<Vec<Spoken>>,
     books: Vec<Booking>,
     merchant_asked: bool,
     outbox: Vec<DebtKind>,
@@ -178,9 +180,9 @@ impl World {
             left: plan,
             now: BEGIN,
             live: None,
-            durable: Rc::default(),
+            durable: Arc::default(),
             pending: VecDeque::new(),
-            spoken: Rc::default(),
+            spoken: Arc::default(),
             books: Vec::new(),
             merchant_asked: false,
             outbox: Vec::new(),
@@ -204,10 +206,43 @@ impl World {
         self.live.as_deref()
     }
 
+    /// Whether the disk holds everything that was decided.
+    pub fn is_written(&self) -> bool {
+        self.pending.iter().all(|batch| batch.facts.is_empty())
+    }
+
+    /// What the terminal was told last.
+    pub fn last_told(&self) -> Option<&Outcome> {
+        self.spoken.iter().rev().find_map(|spoken| match &spoken.said {
+            Said::TerminalTold(outcome) => Some(outcome),
+            _ => None,
+        })
+    }
+
+    /// What a crash would forget.
+    pub fn unwritten(&self) -> Vec<&'static str> {
+        self.pending.iter().flat_map(|batch| &batch.facts).map(|stamped| stamped.fact.name()).collect()
+    }
+
+    /// What the platform is being asked, and what it was asked by somebody who has stopped listening.
+    pub fn asks(&self) -> (Vec<Ask>, &[Ask]) {
+        (self.calls.iter().map(|call| call.ask).collect(), &self.late)
+    }
+
+    /// Whether the terminal's time is up.
+    pub fn answer_is_due(&self) -> bool {
+        order_of(till(), "12.50").answer_by.is_over(self.now)
+    }
+
+    /// Whether the keeper takes anything in while its disk lags.
+    pub fn takes_in(&self) -> bool {
+        self.pending.len() < APPENDS_AHEAD_MAX
+    }
+
     /// Whether the witnesses have anything to tell that they had not before.
     pub fn has_news_since(&self, before: &Self) -> bool {
-        !Rc::ptr_eq(&self.durable, &before.durable)
-            || !Rc::ptr_eq(&self.spoken, &before.spoken)
+        !Arc::ptr_eq(&self.durable, &before.durable)
+            || !Arc::ptr_eq(&self.spoken, &before.spoken)
             || self.books.len() != before.books.len()
     }
 
@@ -235,7 +270,7 @@ impl World {
             moves.push(Move::Panic);
         }
         self.platform_moves(&mut moves);
-        if self.pending.len() < APPENDS_AHEAD_MAX {
+        if self.takes_in() {
             self.answers(&mut moves);
             self.people(&mut moves);
             if self.live().is_some_and(|payment| payment.wakes_at().is_some()) {
@@ -339,9 +374,14 @@ impl World {
     /// The world after a move.
     pub fn after(&self, what: Move) -> Self {
         let mut next = self.clone();
-        next.make(what);
-        next.calls.sort();
+        next.take_in(what);
         next
+    }
+
+    /// Makes a move.
+    pub fn take_in(&mut self, what: Move) {
+        self.make(what);
+        self.calls.sort();
     }
 
     fn make(&mut self, what: Move) {

@@ -151,3 +151,21 @@ pub fn damaged(location: Location, what: &'static str) -> JournalFault {
 fn disk_fault(number: u32, error: &std::io::Error) -> JournalFault {
     JournalFault::Disk(format!("{}: {error}", segment::name(number)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::simulated::SimulatedDisk;
+
+    #[test]
+    fn of_many_segments_only_so_many_stay_open() {
+        let disk = SimulatedDisk::new();
+        let files = Files::new(Arc::new(disk.clone()));
+        for number in 0..70 {
+            disk.create(&segment::name(number)).expect("a file");
+            files.some_of(number, 0, 1).expect("a segment that can be read");
+        }
+        assert_eq!(files.open.lock().expect("no panic").len(), OPEN_MAX);
+        files.some_of(0, 0, 1).expect("one that was let go is opened again");
+    }
+}

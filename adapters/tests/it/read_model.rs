@@ -7,7 +7,9 @@ use actors::domain::response_code::Refusal;
 use actors::ports::contract::samples;
 use actors::ports::history::{History, PastPayment, Wanted};
 use adapters::read_model::sqlite::SqliteReadModel;
+use adapters::read_model::{Change, Projection};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -125,4 +127,34 @@ async fn reopened(file: &Path) -> SqliteReadModel {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the read model forgot where it was");
+}
+
+#[test]
+fn a_closed_payment_is_let_go_for_the_ten_thousandth_after_it() {
+    let mut projection = Projection::default();
+    for number in 0..=10_000 {
+        for record in recorded(1, samples::paid_life(1, number)) {
+            projection.take_in(&record);
+        }
+    }
+    let refunded = |number| recorded(7, vec![samples::refund_owed(1, number)]).remove(0);
+    assert_eq!(projection.take_in(&refunded(0)), Change::Unknown(samples::payment(1, 0)));
+    assert!(matches!(projection.take_in(&refunded(10_000)), Change::Row(_)));
+}
+
+#[tokio::test]
+async fn more_questions_than_can_wait_for_the_read_model_are_refused_and_the_rest_answered() {
+    let (_folder, file) = fresh();
+    let model = Arc::new(SqliteReadModel::open(&file).unwrap());
+    let lives = (0..2_000).flat_map(|number| samples::paid_life(1, number)).collect();
+    let (busy, long) = (Arc::clone(&model), recorded(1, lives));
+    let work = tokio::spawn(async move { busy.take_in(long).await });
+    tokio::task::yield_now().await;
+    let asked: Vec<_> = (0..600).map(|_| model.search(Wanted { most: 1, ..ANYTHING })).collect();
+    let mut refused = 0;
+    for answer in asked {
+        refused += usize::from(answer.await.is_err());
+    }
+    assert!((1..=600 - 256).contains(&refused), "{refused} of 600 were refused");
+    work.await.unwrap().unwrap();
 }

@@ -23,6 +23,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// Letters that were posted and not yet collected.
+const POSTED_MAX: usize = 1_024;
 /// Letters that can wait.
 const LETTERS_MAX: usize = 100_000;
 /// Letters on their way at once.
@@ -140,7 +142,7 @@ impl PostBox {
         clock: Arc<dyn Clock>,
         dice: Arc<dyn Dice>,
     ) -> (Self, Postman) {
-        let (sender, letters) = mpsc::channel(1_024);
+        let (sender, letters) = mpsc::channel(POSTED_MAX);
         let route = Arc::new(Route { address, client, secret, clock });
         (Self { letters: sender, dice }, Postman { letters, waiting: BTreeMap::new(), posted: 0, route })
     }
@@ -251,6 +253,48 @@ fn backoff(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adapters::clock::SteadyClock;
+    use adapters::dice::SystemDice;
+    use adapters::http_client::network::TcpNetwork;
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    fn callback() -> CallbackBody {
+        let money = Money::parse("12.50", "EUR").unwrap();
+        CallbackBody {
+            payment: "pay_1".to_owned(),
+            attempt: 1,
+            status: "paid",
+            reason: None,
+            reference: None,
+            amount: money.decimal(),
+            currency: money.currency().code(),
+            merchant: "bakery".to_owned(),
+            money,
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_full_box_drops_a_callback_and_the_switch_can_still_ask() {
+        const BEYOND: usize = 1_000;
+        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_now());
+        let dice = Arc::new(SystemDice::new().unwrap());
+        let client = HttpClient::new(Arc::new(TcpNetwork), None, clock.clone());
+        let secret = SharedSecret::parse("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3").unwrap();
+        let (post, postman) = PostBox::new(Address::default(), client, secret, clock.clone(), dice);
+        let carrying = actix_web::rt::spawn(postman.run());
+        let (now, body) = (clock.now(), callback());
+        let due = Due { at: now.plus(Duration::from_hours(1)), copies: 1 };
+        let mut dropped = 0;
+        for n in 0..LETTERS_MAX + POSTED_MAX + BEYOND {
+            let FirstTry(mut made) = post.send(&body, due, now);
+            dropped += usize::from(made.try_recv() == Err(TryRecvError::Closed));
+            if n % 64 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(dropped, BEYOND);
+        carrying.abort();
+    }
 
     #[test]
     fn retries_slow_down_to_one_a_minute() {

@@ -10,6 +10,7 @@
 mod admin_door;
 mod auditor;
 mod bad_input;
+mod bounds;
 mod config;
 mod documents;
 mod doors;

@@ -128,3 +128,32 @@ fn a_platform_that_never_answers_keeps_nobody_awake_for_ever() {
         assert_eq!(house.rooms().outboxes.census().live, 0);
     });
 }
+
+#[test]
+fn the_ninth_who_waits_for_a_payment_is_told_at_once_how_it_stands() {
+    Estate::planned(PLAN).live(async |house| {
+        let waiting: Vec<_> = (0..9).map(|_| house.wait(till(1), "sale", "12.50")).collect();
+        settle().await;
+        assert_eq!(waiting.iter().filter(|waiter| waiter.is_finished()).count(), 1);
+        house.take_back(till(1), "sale").await.unwrap();
+        settle().await;
+        assert!(waiting.iter().all(tokio::task::JoinHandle::is_finished));
+    });
+}
+
+#[test]
+fn two_closed_payments_stay_at_hand_and_of_many_who_ask_for_an_older_one_some_are_turned_away() {
+    Estate::planned(PLAN).live(async |house| {
+        let first = house.paid(till(1), payer(1), "sale-0").await;
+        for n in 1..=2 {
+            house.paid(till(1), payer(1), &format!("sale-{n}")).await;
+        }
+        settle().await;
+        let looks = (0..40).map(|_| house.look(till(1), first));
+        let looks = futures_util::future::join_all(looks).await;
+        let is_turned_away =
+            |look: &&Result<_, _>| matches!(look, Err(Refused::Fault(Fault::Overloaded { .. })));
+        assert_eq!(looks.iter().filter(is_turned_away).count(), 40 - 32);
+        assert_eq!(looks.iter().filter(|look| look.is_ok()).count(), 32);
+    });
+}

@@ -13,7 +13,7 @@ use actors::domain::payment::phase::{Attempt, Digest32, Phase, Receipt};
 use actors::domain::payment::{Outcome, Payment, Stamped};
 use actors::domain::response_code::Refusal;
 use actors::domain::time::Timestamp;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The switch.
 impl World {
@@ -23,13 +23,13 @@ impl World {
             let (payment, commands) = Payment::open(order);
             self.take(payment, commands, None);
         } else {
-            self.left.repeats -= 1;
+            self.left.repeats = self.left.repeats.saturating_sub(1);
             self.step(Event::Repeated(order));
         }
     }
 
     pub(super) fn reversal(&mut self) {
-        self.left.reversals -= 1;
+        self.left.reversals = self.left.reversals.saturating_sub(1);
         if self.live.is_none() {
             let (payment, commands) = Payment::reverse_unseen(Self::id(), till());
             self.take(payment, commands, None);
@@ -128,7 +128,7 @@ impl World {
     pub(super) fn take(&mut self, payment: Payment, commands: Commands, relay: Option<Attempt>) {
         let facts = commands.facts.into_iter().map(|fact| Stamped { at: self.now, fact }).collect();
         let mut batch = Batch { facts, effects: commands.effects, relay, payment: payment.clone() };
-        self.live = Some(Rc::new(payment));
+        self.live = Some(Arc::new(payment));
         if self.plan.broken == Some(Broken::SpeaksBeforeTheDisk) {
             let effects = std::mem::take(&mut batch.effects);
             self.release(&effects, batch.relay.take(), &batch.payment.clone());
@@ -136,7 +136,7 @@ impl World {
         if batch.facts.is_empty() && batch.effects.is_empty() && batch.relay.is_none() {
             return;
         }
-        self.pending.push_back(Rc::new(batch));
+        self.pending.push_back(Arc::new(batch));
         if self.pending.iter().all(|batch| batch.facts.is_empty()) {
             while !self.pending.is_empty() {
                 self.flush();
@@ -146,7 +146,7 @@ impl World {
 
     pub(super) fn flush(&mut self) {
         let Some(batch) = self.pending.pop_front() else { return };
-        Rc::make_mut(&mut self.durable).extend(batch.facts.iter().cloned());
+        Arc::make_mut(&mut self.durable).extend(batch.facts.iter().cloned());
         self.release(&batch.effects, batch.relay, &batch.payment);
     }
 
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    pub(super) fn tell_terminal(&mut self, outcome: Option<Outcome>) {
+    pub fn tell_terminal(&mut self, outcome: Option<Outcome>) {
         if let Some(outcome) = outcome {
             self.say(Said::TerminalTold(outcome));
         }
@@ -179,7 +179,7 @@ impl World {
     pub(super) fn say(&mut self, said: Said) {
         let spoken = Spoken { after: self.durable.len(), said };
         if self.spoken.last() != Some(&spoken) || !matches!(spoken.said, Said::TerminalTold(_)) {
-            Rc::make_mut(&mut self.spoken).push(spoken);
+            Arc::make_mut(&mut self.spoken).push(spoken);
         }
     }
 
@@ -207,7 +207,7 @@ impl World {
         self.late.sort();
         self.outbox.clear();
         self.rebuild();
-        if self.plan.broken != Some(Broken::DebtForgotten)
+        if !self.forgets_debts_on_restart()
             && let Some(payment) = self.live.clone()
         {
             self.owe(&payment);
@@ -218,7 +218,7 @@ impl World {
     pub(super) fn panic(&mut self) {
         self.left.panics -= 1;
         for batch in std::mem::take(&mut self.pending) {
-            Rc::make_mut(&mut self.durable).extend(batch.facts.iter().cloned());
+            Arc::make_mut(&mut self.durable).extend(batch.facts.iter().cloned());
         }
         self.merchant_asked = false;
         self.rebuild();
@@ -228,9 +228,17 @@ impl World {
         self.live = None;
         match Payment::recover(Self::id(), self.now, &self.durable) {
             Ok(None) => {}
-            Ok(Some((payment, commands))) => self.take(payment, commands, None),
+            Ok(Some((payment, mut commands))) => {
+                let forgets = self.forgets_debts_on_restart();
+                commands.effects.retain(|effect| !(forgets && *effect == Effect::Owe));
+                self.take(payment, commands, None);
+            }
             Err(_) => self.ruined = true,
         }
+    }
+
+    fn forgets_debts_on_restart(&self) -> bool {
+        matches!(self.plan.broken, Some(Broken::DebtForgotten | Broken::DebtForgottenOnRestart))
     }
 }
 

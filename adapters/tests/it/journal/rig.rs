@@ -18,6 +18,7 @@ pub const SMALL: Options = Options {
     keep: Duration::from_hours(24),
     gather: Duration::ZERO,
     pending_max: 1000,
+    open_max: 1000,
 };
 
 /// A clock that is set.

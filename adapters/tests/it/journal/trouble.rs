@@ -3,6 +3,7 @@ use super::rig::{Rig, SMALL, history, run};
 use actors::ports::contract::samples;
 use actors::ports::journal::{Journal, Room};
 use adapters::disk::simulated::{Operation, SimulatedDisk};
+use adapters::journal::Options;
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -85,9 +86,41 @@ fn what_waits_for_a_full_disk_is_durable_once_there_is_space() {
 fn gathering_under_load_loses_nothing() {
     run(async {
         let disk = SimulatedDisk::new();
-        let options = adapters::journal::Options { gather: Duration::from_millis(1), ..SMALL };
+        let options = Options { gather: Duration::from_millis(1), ..SMALL };
         let mut rig = Rig::open(&disk, options).await.unwrap();
         rig.settle_all(&history(10)).await;
         assert_eq!(rig.entries(), history(10).concat());
+    });
+}
+
+#[test]
+fn with_as_many_payments_open_as_may_be_nothing_new_is_begun_until_one_is_closed() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let mut rig = Rig::open(&disk, Options { open_max: 3, ..SMALL }).await.unwrap();
+        for terminal in 1..=3 {
+            assert_eq!(rig.journal.room(), Room::Plenty);
+            assert!(rig.settle(samples::open_life(terminal, 1)).await);
+        }
+        assert_eq!(rig.journal.room(), Room::ReserveOnly);
+        assert!(rig.settle(samples::paid_life(1, 1).split_off(3)).await, "what is open goes on");
+        assert_eq!(rig.journal.room(), Room::Plenty);
+        assert!(rig.settle(vec![samples::refund_owed(1, 1)]).await, "what is owed counts");
+        assert_eq!(rig.journal.room(), Room::ReserveOnly);
+    });
+}
+
+#[test]
+fn with_as_many_records_waiting_for_the_disk_as_may_nothing_new_is_begun_until_they_are_written() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let rig = Rig::open(&disk, Options { pending_max: 8, ..SMALL }).await.unwrap();
+        let mut last = rig.journal.append(samples::BEGIN, samples::open_life(1, 1));
+        last = last.max(rig.journal.append(samples::BEGIN, samples::open_life(2, 1)));
+        assert_eq!(rig.journal.room(), Room::Plenty);
+        last = last.max(rig.journal.append(samples::BEGIN, samples::open_life(3, 1)));
+        assert_eq!(rig.journal.room(), Room::ReserveOnly);
+        rig.journal.durable(last).await;
+        assert_eq!(rig.journal.room(), Room::Plenty);
     });
 }

@@ -216,6 +216,17 @@ fn refunds_never_exceed_the_payment_and_a_repeat_is_no_second_refund() {
 }
 
 #[test]
+fn the_sandbox_gives_back_in_a_hundred_parts_and_no_more() {
+    let mut books = books();
+    let name = permit(&mut books, 1);
+    pay(&mut books, &name, "correct horse").unwrap().unwrap();
+    let mut refund = |n| books.refund(PAYMENT, RefundId::new(&format!("r{n}")).unwrap(), eur("0.01"), NOW);
+    assert!((0..100).all(|n| refund(n) == Ok(Grant::First)));
+    assert_eq!(refund(100), Err(BooksRefusal::Full));
+    assert_eq!(refund(99), Ok(Grant::Repeat));
+}
+
+#[test]
 fn a_reversal_after_a_refund_gives_back_only_the_rest() {
     let mut books = books();
     let name = permit(&mut books, 1);
