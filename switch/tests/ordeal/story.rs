@@ -54,6 +54,8 @@ pub struct Telling<'a> {
     /// Whether the payer waits after having been shown what to confirm.
     hesitates: Cell<bool>,
     is_asked: Notify,
+    /// What last went wrong for the phone: told if the till gets no ending.
+    last_fault: RefCell<Option<String>>,
 }
 
 impl<'a> Telling<'a> {
@@ -67,6 +69,7 @@ impl<'a> Telling<'a> {
             is_over: Cell::new(false),
             hesitates: Cell::new(false),
             is_asked: Notify::new(),
+            last_fault: RefCell::default(),
         }
     }
 
@@ -95,7 +98,10 @@ impl<'a> Telling<'a> {
             });
             let sold = sold.await;
             self.is_over.set(true);
-            sold.map_err(|_| format!("I13 {:?} {}: the till has no ending", self.story, self.number))?
+            sold.map_err(|_| {
+                let phone = self.last_fault.borrow();
+                format!("I13 {:?} {}: the till has no ending; the phone: {phone:?}", self.story, self.number)
+            })?
         };
         let paying = async {
             while !self.is_over.get() {
@@ -198,9 +204,11 @@ impl Payer<'_> {
     async fn pays(&mut self) {
         loop {
             // Whatever went wrong, the phone begins anew, with a new token if the old one is no longer good.
-            if let Err(PlayFault::Refused(problem)) = self.acts().await {
+            let Err(fault) = self.acts().await else { continue };
+            if let PlayFault::Refused(problem) = &fault {
                 self.is_in &= problem.status != 401;
             }
+            *self.telling.last_fault.borrow_mut() = Some(fault.to_string());
             tokio::time::sleep(PAUSE).await;
         }
     }
