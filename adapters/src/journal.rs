@@ -5,17 +5,17 @@
 //! it likes. How things lie on the disk: `record`, `frame`, `segment`. Why: `docs/decisions/0001-journal.md`.
 mod caretaker;
 pub mod codec;
-mod frame;
+pub mod frame;
 mod gauges;
 mod index;
 mod intake;
 mod lives;
 mod opening;
 mod reader;
-mod record;
+pub mod record;
 mod retention;
 mod running;
-mod segment;
+pub mod segment;
 mod shared;
 mod show;
 mod snapshot;

@@ -125,6 +125,15 @@ pub fn seal(
     seal_under(&agreed, epk, terms, credential, dice)
 }
 
+/// Whether `bytes` have the form of a compact JWE (RFC 7516 3.1): all that can be said of one without its key.
+pub fn is_compact_jwe(bytes: &[u8]) -> bool {
+    let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let parts: Vec<&[u8]> = bytes.split(|byte| *byte == b'.').collect();
+    // The second part, the encrypted key, is empty with ECDH-ES.
+    let whole = parts.iter().enumerate().all(|(place, part)| place == 1 || !part.is_empty());
+    parts.len() == 5 && whole && parts.iter().all(|part| part.iter().all(is_base64url))
+}
+
 /// Seals under the content key that the holder of `epk`'s private half agreed on with the platform's key.
 pub(crate) fn seal_under(
     agreed: &[u8; 32],

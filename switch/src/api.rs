@@ -4,6 +4,7 @@
 //! `App::new().configure(phones(&doors))` is a whole listener, over whatever network; no server is started here.
 //! The contract is docs/http-api.md. Next: `doors` (what they need), `table` (what surrounds every route).
 mod admin;
+mod bodies;
 mod callbacks;
 mod device;
 mod doorman;
@@ -23,6 +24,7 @@ mod trace;
 mod views;
 
 pub use admin::{AdminAccess, admin};
+pub use bodies::Body;
 pub use device::{Shown, confirmation_text, thumbprint};
 pub use doors::{Codes, Doors, MetricsText, Ports, Readiness, ReadinessCheck, Settings};
 pub use extract::Json;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod checked;
-pub use checked::{Checked, CheckedPlatform, KnownRoster, Problem, Problems};
+pub use checked::{Checked, CheckedPlatform, KnownRoster, Problem, Problems, Surroundings};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]

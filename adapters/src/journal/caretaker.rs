@@ -90,7 +90,7 @@ impl Caretaker {
     }
 
     async fn prepare(&self) {
-        if self.shared.desk.has_prepared() {
+        if !self.shared.desk.lacks_prepared() {
             return;
         }
         match segment::prepare(&*self.shared.disk, self.shared.options.segment_bytes()).await {

@@ -88,6 +88,8 @@ enum Ahead {
     Missing,
     /// Lies ready.
     Ready,
+    /// Is being given its name by the writer: until it has it, none may be put in its place.
+    Taken,
     /// Could not be prepared.
     NoSpace,
 }
@@ -100,9 +102,9 @@ pub struct Frozen {
 }
 
 impl Desk {
-    /// Whether a segment lies ready.
-    pub fn has_prepared(&self) -> bool {
-        self.slot().ahead == Ahead::Ready
+    /// Whether a segment is to be prepared.
+    pub fn lacks_prepared(&self) -> bool {
+        matches!(self.slot().ahead, Ahead::Missing | Ahead::NoSpace)
     }
 
     /// A segment lies ready.
@@ -111,16 +113,24 @@ impl Desk {
         self.writer.notify_one();
     }
 
-    /// Takes the segment that lies ready, if one does.
+    /// Takes the segment that lies ready, if one does. The next is prepared once this one is [`Self::in_use`].
     pub fn take_prepared(&self) -> bool {
         let mut slot = self.slot();
-        let taken = slot.ahead == Ahead::Ready;
-        if taken {
-            slot.ahead = Ahead::Missing;
+        let is_ready = slot.ahead == Ahead::Ready;
+        if is_ready {
+            slot.ahead = Ahead::Taken;
         }
         drop(slot);
+        if !is_ready {
+            self.caretaker.notify_one();
+        }
+        is_ready
+    }
+
+    /// The segment that was taken has its name.
+    pub fn in_use(&self) {
+        self.slot().ahead = Ahead::Missing;
         self.caretaker.notify_one();
-        taken
     }
 
     /// No segment could be prepared: what is left of the present one is the reserve.

@@ -76,7 +76,8 @@ pub fn walk(
         let behind = mark.end.offset().saturating_sub(began);
         let rest = bytes.get(usize::try_from(behind).unwrap_or(usize::MAX)..).unwrap_or_default();
         let tail = judge(rest, mark.end, bad, number == last)?;
-        let Some(next) = headers.get(&number.saturating_add(1)) else { return Ok((mark, tail)) };
+        let next = number.checked_add(1).and_then(|next| headers.get(&next));
+        let Some(next) = next else { return Ok((mark, tail)) };
         let follows = (next.first_seq, next.chain) == (mark.seq.0.saturating_add(1), mark.chain);
         if !follows && !is_planted(Bug::ChainUnchecked) {
             return Err(damaged(mark.end, "records are missing between this segment and the next"));

@@ -266,16 +266,20 @@ impl Writer {
     }
 
     async fn next_segment(&mut self) -> io::Result<()> {
+        let number = self.mark.end.segment().checked_add(1);
+        let number =
+            number.ok_or_else(|| io::Error::other("the last number that a segment can have is used up"))?;
         while !self.shared.desk.take_prepared() {
             self.shared.desk.writer.notified().await;
         }
         let header = Header {
-            number: self.mark.end.segment().saturating_add(1),
+            number,
             first_seq: self.mark.seq.0.saturating_add(1 + u64::from(is_planted(Bug::SequenceGap))),
             opened: self.shared.clock.now(),
             chain: self.mark.chain,
         };
         self.file = segment::activate(&*self.shared.disk, &header)?;
+        self.shared.desk.in_use();
         self.length = self.file.len()?;
         self.mark.end = Location::new(header.number, u32::try_from(segment::HEADER).unwrap_or(u32::MAX));
         self.shared.segments().insert(header.number, header);

@@ -2,7 +2,7 @@
 //!
 //! What an answer means is in `wire`; whether a question can have been heard is `http_client`'s to say. A platform
 //! that is asked too much at once is not asked: that is `NotSent`, and honest.
-mod wire;
+pub mod wire;
 
 use crate::dice::random_name;
 use crate::http_client::{HttpAnswer, HttpClient, Unanswered};

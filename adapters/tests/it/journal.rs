@@ -7,3 +7,4 @@ mod rig;
 mod snapshots;
 mod tail;
 mod trouble;
+mod two_workers;

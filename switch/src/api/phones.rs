@@ -2,10 +2,10 @@
 //!
 //! Everything but logging in needs a token; a phone reaches its own payer's payments only, because its payer's actor is
 //! asked. Account and password pass by here sealed for the platform: nothing here can open them.
-mod binding;
+pub(super) mod binding;
 mod events;
-mod login;
-mod pay;
+pub(super) mod login;
+pub(super) mod pay;
 mod payments;
 
 use super::doorman::{Table, delete, get, post, put};

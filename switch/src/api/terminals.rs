@@ -2,7 +2,7 @@
 //!
 //! A terminal authenticates with HTTP Basic and reaches its own payments only: its session is asked, never another's.
 //! The platforms' callbacks come in by the same listener (`callbacks`).
-mod payments;
+pub(super) mod payments;
 mod place;
 
 use super::doorman::{Table, delete, get, post};

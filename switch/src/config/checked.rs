@@ -8,6 +8,7 @@ use actors::domain::merchant::MerchantProfile;
 use actors::ports::roster::Roster;
 use actors::world::Rules;
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -76,6 +77,27 @@ impl Roster for KnownRoster {
     }
 }
 
+/// Where is looked up what the file only names: secrets, and long lists.
+pub trait Surroundings {
+    /// A file's text.
+    fn file(&self, path: &Path) -> io::Result<String>;
+    /// An environment variable, if it is set.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// The machine that the process runs on.
+struct Machine;
+
+impl Surroundings for Machine {
+    fn file(&self, path: &Path) -> io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
 /// Something that is wrong, and under which key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -111,10 +133,15 @@ impl Problems {
 }
 
 impl Config {
-    /// Checks everything and reads the secrets.
+    /// Checks everything and reads the secrets from this machine.
     pub fn checked(self) -> Result<Checked, Problems> {
+        self.checked_in(&Machine)
+    }
+
+    /// Checks everything; what the file only names is looked up in `surroundings`.
+    pub fn checked_in(self, surroundings: &dyn Surroundings) -> Result<Checked, Problems> {
         let named = self.merchants.iter().map(|merchant| merchant.id.clone()).collect();
-        let mut found = Findings { problems: Vec::new(), named };
+        let mut found = Findings { problems: Vec::new(), named, surroundings };
         let platforms = found.platforms(&self.platforms);
         let roster = found.roster(&self, &platforms);
         let token_secret =
@@ -148,12 +175,13 @@ impl Checked {
 }
 
 /// What is wrong so far, and which merchants were named, sound or not: a merchant's fault is said once.
-struct Findings {
+struct Findings<'a> {
     problems: Vec<Problem>,
     named: HashSet<String>,
+    surroundings: &'a dyn Surroundings,
 }
 
-impl Findings {
+impl Findings<'_> {
     fn wrong(&mut self, key: impl Into<String>, what: impl Into<String>) {
         self.problems.push(Problem { key: key.into(), what: what.into() });
     }
@@ -223,7 +251,7 @@ impl Findings {
     }
 
     fn terminals_in(&mut self, path: &Path, roster: &mut KnownRoster) {
-        let text = match std::fs::read_to_string(path) {
+        let text = match self.surroundings.file(path) {
             Ok(text) => text,
             Err(error) => return self.wrong("terminals_file", format!("{}: {error}", path.display())),
         };
@@ -239,9 +267,11 @@ impl Findings {
     fn secret(&mut self, key: &str, secret: &Secret) -> Option<Zeroizing<String>> {
         let read = match (&secret.file, &secret.env) {
             (Some(path), None) => {
-                std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+                self.surroundings.file(path).map_err(|error| format!("{}: {error}", path.display()))
             }
-            (None, Some(name)) => std::env::var(name).map_err(|_| format!("the environment has no {name}")),
+            (None, Some(name)) => {
+                self.surroundings.variable(name).ok_or_else(|| format!("the environment has no {name}"))
+            }
             _ => Err("name either a file or an env(ironment variable)".to_owned()),
         };
         match read.map(|text| Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())) {

@@ -1,8 +1,11 @@
 //! Bytes that are not what was written: a tail is cut back, anything else is refused with its place.
 use super::rig::{Rig, SMALL, history, run};
 use actors::ports::contract::samples;
+use actors::ports::disk::Disk;
 use actors::ports::journal::JournalFault;
 use adapters::disk::simulated::SimulatedDisk;
+use adapters::journal::frame::Chain;
+use adapters::journal::segment::{Header, name};
 use adapters::journal::{Filter, OpenFault, show, verify};
 use std::sync::Arc;
 
@@ -23,7 +26,7 @@ fn written(payments: u64) -> (SimulatedDisk, String, usize) {
 }
 
 fn names(disk: &SimulatedDisk) -> Vec<String> {
-    let mut names = actors::ports::disk::Disk::list(disk).unwrap();
+    let mut names = disk.list().unwrap();
     names.retain(|name| name.ends_with(".segment") && name.starts_with('0'));
     names.sort();
     names
@@ -174,4 +177,16 @@ fn every_record_is_shown_on_a_line_of_its_own() {
         lines[0],
         format!("         2 2026-01-01T00:00:00.000000Z {payment} opened 12.50 EUR for corner-shop")
     );
+}
+
+/// The number after it was itself again, and the walk went round.
+#[test]
+fn a_log_whose_segment_has_the_last_number_there_is_has_an_end() {
+    let disk = SimulatedDisk::new();
+    let header = Header { number: u32::MAX, first_seq: 1, opened: samples::BEGIN, chain: Chain::default() };
+    let file = disk.create(&name(u32::MAX)).unwrap();
+    file.write_at(0, &header.bytes()).unwrap();
+    file.set_len(4096).unwrap();
+    assert!(verify(Arc::new(disk.clone())).is_sound());
+    assert_eq!(reopened(&disk), Ok((0, 0)));
 }

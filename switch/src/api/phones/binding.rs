@@ -44,8 +44,7 @@ pub async fn bind(
     doors: web::Data<Doors>,
     Json(stand): Json<Stand>,
 ) -> Result<HttpResponse, Problem> {
-    let terminal =
-        TerminalId::new(&stand.terminal).map_err(|error| Problem::field("terminal", error.to_string()))?;
+    let terminal = stand.terminal()?;
     match doors.board().bind(phone.0.payer, terminal, doors.soon()).await {
         Ok(granted) => Ok(HttpResponse::Ok().json(place(&doors, terminal, &granted))),
         Err(refused @ Refused::Taken(taken)) => {
@@ -77,6 +76,13 @@ pub async fn look_at_binding(phone: Phone, doors: web::Data<Doors>) -> Result<Ht
 pub async fn leave(phone: Phone, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
     doors.board().leave(phone.0.payer, doors.soon()).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+impl Stand {
+    /// Where.
+    pub fn terminal(&self) -> Result<TerminalId, Problem> {
+        TerminalId::new(&self.terminal).map_err(|error| Problem::field("terminal", error.to_string()))
+    }
 }
 
 fn place(doors: &Doors, terminal: TerminalId, granted: &Granted) -> PlaceView {

@@ -1,5 +1,5 @@
 //! Logging in: a one-time code to the subscriber's number, then a short token bound to the phone's key.
-use crate::api::device::DeviceKey;
+use crate::api::device::{Device, DeviceKey};
 use crate::api::doors::{Codes, Doors};
 use crate::api::extract::{Json, object};
 use crate::api::problem::{Kind, Problem, ProblemBody};
@@ -62,7 +62,7 @@ pub async fn send_code(
     doors: web::Data<Doors>,
     Json(who): Json<Subscriber>,
 ) -> Result<HttpResponse, Problem> {
-    let code = doors.board().send_code(payer(&who.subscriber)?).await?;
+    let code = doors.board().send_code(who.payer()?).await?;
     let sent = CodeSent {
         expires_in: doors.board().world().rules.code_lasts.as_secs(),
         code: match doors.settings.codes {
@@ -80,8 +80,7 @@ pub async fn send_code(
         (status = 403, description = "The code is wrong, used up or too old", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub async fn log_in(doors: web::Data<Doors>, Json(said): Json<LogIn>) -> Result<HttpResponse, Problem> {
-    let payer = payer(&said.subscriber)?;
-    let device = said.device_key.device()?;
+    let (payer, device) = said.payer_and_device()?;
     match doors.board().check_code(payer, &said.code, doors.soon()).await? {
         CodeVerdict::Right => {}
         CodeVerdict::Wrong => {
@@ -98,6 +97,20 @@ pub async fn log_in(doors: web::Data<Doors>, Json(said): Json<LogIn>) -> Result<
         expires_in: minted.lasts.as_secs(),
         payer: payer.to_string(),
     }))
+}
+
+impl Subscriber {
+    /// Who it is.
+    pub fn payer(&self) -> Result<PayerId, Problem> {
+        payer(&self.subscriber)
+    }
+}
+
+impl LogIn {
+    /// Who it is, with which phone.
+    pub fn payer_and_device(&self) -> Result<(PayerId, Device), Problem> {
+        Ok((payer(&self.subscriber)?, self.device_key.device()?))
+    }
 }
 
 /// The payer with this number; the `+` that some write before it makes no difference.

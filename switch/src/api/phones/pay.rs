@@ -1,5 +1,5 @@
 //! The payer's word: yes with a signature, no, and the sealed credential on its way to the platform.
-use crate::api::device::{DeviceKey, Shown};
+use crate::api::device::{Device, DeviceKey, Shown};
 use crate::api::doors::{Doors, or_as_it_stands};
 use crate::api::extract::{Json, PaymentInPath, Phone, Prefer, Query, object, payable};
 use crate::api::limits::{expect_media_type, whole_body};
@@ -10,11 +10,13 @@ use crate::api::views::PhonePayment;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::answer::Fault;
 use actors::domain::identity::TerminalId;
+use actors::domain::money::Money;
 use actors::domain::order::Order;
 use actors::domain::payment::phase::{Attempt, Claim, Consent, Digest32};
 use actors::ports::platform::SealedCredential;
 use actors::report::{Report, Until};
 use actors::switchboard::Refused;
+use adapters::seal::is_compact_jwe;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -71,8 +73,7 @@ pub async fn confirm_payment(
     Json(said): Json<Confirmation>,
 ) -> Result<HttpResponse, Problem> {
     let (board, payer) = (doors.board(), phone.0.payer);
-    let money = payable(&said.amount, &said.currency)?;
-    let device = said.device_key.device()?;
+    let (money, device) = said.money_and_device()?;
     if device.jkt() != phone.0.jkt {
         return Err(Problem::new(Kind::Forbidden, "the token is bound to another device's key"));
     }
@@ -159,12 +160,11 @@ pub async fn present_credential(
     Ok(answer(&doors, prefer, &report))
 }
 
-fn is_compact_jwe(bytes: &[u8]) -> bool {
-    let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let parts: Vec<&[u8]> = bytes.split(|byte| *byte == b'.').collect();
-    // The second part, the encrypted key, is empty with ECDH-ES.
-    let whole = parts.iter().enumerate().all(|(place, part)| place == 1 || !part.is_empty());
-    parts.len() == 5 && whole && parts.iter().all(|part| part.iter().all(is_base64url))
+impl Confirmation {
+    /// What was shown, on which phone.
+    pub fn money_and_device(&self) -> Result<(Money, Device), Problem> {
+        Ok((payable(&self.amount, &self.currency)?, self.device_key.device()?))
+    }
 }
 
 fn answer(doors: &Doors, prefer: Prefer, report: &Report) -> HttpResponse {

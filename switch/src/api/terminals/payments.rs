@@ -7,6 +7,7 @@ use crate::api::views::TerminalPayment;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
 use actors::domain::identity::{Keeper, PaymentKey, RefundId};
+use actors::domain::money::Money;
 use actors::domain::order::Order;
 use actors::domain::payment::command::Verdict;
 use actors::outbox::GIVING_BACK;
@@ -41,6 +42,16 @@ pub struct NewPayment {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, minimum = 5, maximum = 300)]
     answer_within_seconds: Option<u64>,
+}
+
+/// A sale as a terminal meant it.
+pub struct Sale {
+    /// How much.
+    pub money: Money,
+    /// The terminal's own name for it.
+    pub reference: Option<Box<str>>,
+    /// How long the terminal waits, if it says so.
+    pub answer_within: Option<Duration>,
 }
 
 /// The key of a payment that is to be taken back.
@@ -114,28 +125,49 @@ fn order(
     asked: NewPayment,
 ) -> Result<Order, Problem> {
     let key = payment_key("Idempotency-Key", &key.0)?;
-    let money = payable(&asked.amount, &asked.currency)?;
-    if asked.reference.as_ref().is_some_and(|text| {
-        text.is_empty() || text.chars().count() > REFERENCE_MAX || text.chars().any(char::is_control)
-    }) {
-        return Err(Problem::field(
-            "reference",
-            "a reference has 1 to 64 characters, none of them a control character",
-        ));
-    }
-    let within = match asked.answer_within_seconds {
-        None => doors.settings.answer_within,
-        Some(seconds) if ANSWER_WITHIN.contains(&seconds) => Duration::from_secs(seconds),
-        Some(_) => return Err(Problem::field("answer_within_seconds", "a terminal waits 5 to 300 seconds")),
-    };
+    let Sale { money, reference, answer_within } = asked.sale()?;
     Ok(Order {
         keeper: Keeper::Terminal(terminal.id),
         key,
         merchant: terminal.merchant,
         money,
-        reference: asked.reference.map(Into::into),
-        answer_by: doors.by(within),
+        reference,
+        answer_by: doors.by(answer_within.unwrap_or(doors.settings.answer_within)),
     })
+}
+
+impl NewPayment {
+    /// The sale that is meant.
+    pub fn sale(self) -> Result<Sale, Problem> {
+        let money = payable(&self.amount, &self.currency)?;
+        if self.reference.as_ref().is_some_and(|text| {
+            text.is_empty() || text.chars().count() > REFERENCE_MAX || text.chars().any(char::is_control)
+        }) {
+            return Err(Problem::field(
+                "reference",
+                "a reference has 1 to 64 characters, none of them a control character",
+            ));
+        }
+        if self.answer_within_seconds.is_some_and(|seconds| !ANSWER_WITHIN.contains(&seconds)) {
+            return Err(Problem::field("answer_within_seconds", "a terminal waits 5 to 300 seconds"));
+        }
+        let answer_within = self.answer_within_seconds.map(Duration::from_secs);
+        Ok(Sale { money, reference: self.reference.map(Into::into), answer_within })
+    }
+}
+
+impl ReversalByKey {
+    /// The key of what is to be taken back.
+    pub fn key(&self) -> Result<PaymentKey, Problem> {
+        payment_key("idempotency_key", &self.idempotency_key)
+    }
+}
+
+impl NewRefund {
+    /// How much goes back.
+    pub fn money(&self) -> Result<Money, Problem> {
+        payable(&self.amount, &self.currency)
+    }
 }
 
 fn payment_key(field: &'static str, key: &str) -> Result<PaymentKey, Problem> {
@@ -195,7 +227,7 @@ pub async fn reverse_by_key(
     doors: web::Data<Doors>,
     Json(wanted): Json<ReversalByKey>,
 ) -> Result<HttpResponse, Problem> {
-    let key = payment_key("idempotency_key", &wanted.idempotency_key)?;
+    let key = wanted.key()?;
     let report = doors.board().reverse_by_key(terminal.id, &key, doors.soon()).await?;
     Ok(shown(&report))
 }
@@ -220,7 +252,7 @@ pub async fn refund_payment(
     if refund.as_str() == GIVING_BACK {
         return Err(Problem::field("Idempotency-Key", "this name is the switch's own: choose another one"));
     }
-    let money = payable(&wanted.amount, &wanted.currency)?;
+    let money = wanted.money()?;
     let report = doors.board().refund(terminal.id, id, refund, money, doors.soon()).await?;
     Ok(HttpResponse::Accepted().json(TerminalPayment::of(&report.payment)))
 }

@@ -1,0 +1,13 @@
+//! What the targets share: bytes drawn off an input, checksums made right again, and a small journal to be damaged.
+//!
+//! A target is a function from any bytes to nothing that must not panic, hang or grow. Where checksums would turn
+//! every input away at the door, they are made right on purpose, so that what lies behind is tried too.
+pub mod disk;
+pub mod draw;
+pub mod reseal;
+pub mod wire;
+
+/// The control: with the feature `control`, a target that gets here with `reached` panics, and has to be caught at it.
+pub fn control(reached: bool) {
+    assert!(!(cfg!(feature = "control") && reached), "the control was reached, as it should be");
+}
