@@ -255,7 +255,7 @@ mod tests {
     use super::*;
     use adapters::clock::SteadyClock;
     use adapters::dice::SystemDice;
-    use adapters::http_client::network::TcpNetwork;
+    use adapters::http_client::TcpNetwork;
     use tokio::sync::oneshot::error::TryRecvError;
 
     fn callback() -> CallbackBody {

@@ -47,7 +47,7 @@ fn no_line_is_there_twice() {
 
 #[test]
 fn whatever_can_grow_is_found_and_what_cannot_is_not() {
-    let file = r#"
+    let file = r"
 type Heap<T> = BinaryHeap<T>;
 pub struct Room {
     /// A VecDeque<u8> in a comment.
@@ -71,7 +71,7 @@ fn grow(room: &mut Room) {
 mod tests {
     struct Seen { all: HashSet<u8> }
 }
-"#;
+";
     let found = things(&vec![("a.rs".to_owned(), file.to_owned())]);
     let expected =
         ["Pair.0", "Room.long", "Room.mail", "Room.pushed", "Room.sorted", "channel(MOST)", "static.KNOWN"];

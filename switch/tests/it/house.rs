@@ -179,6 +179,7 @@ impl Site {
     }
 
     /// Pays from now on through a platform that is a process of its own: before the switch is started.
+    #[allow(dead_code, reason = "only the ordeals have a platform apart")]
     pub async fn with_platform_apart(&mut self) -> Child {
         let port = Ports::free().admin;
         let callback = format!("http://127.0.0.1:{}/v1/callbacks/sandbox", self.ports.terminals);

@@ -149,7 +149,8 @@ async fn settled(scene: &Scene) -> Audit {
     let looks = u32::try_from(QUIET.as_millis() / 250).unwrap();
     let mut audit = Audit::default();
     for _ in 0..looks {
-        audit = audited(&scene.sold.borrow(), &[], &scene.site.books().await);
+        let books = scene.site.books().await;
+        audit = audited(&scene.sold.borrow(), &[], &books);
         if audit.violations.is_empty() {
             break;
         }

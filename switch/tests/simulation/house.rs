@@ -129,8 +129,8 @@ async fn open_journal(scene: &Arc<Scene>) -> Result<Opened, journal::OpenFault> 
         segment_bytes: plan.segment_bytes,
         snapshot_every: plan.snapshot_every,
         keep: plan.keep,
-        gather: Duration::ZERO,
         pending_max: 1_024,
+        ..Options::PRODUCTION
     };
     let dying = Arc::clone(scene);
     let on_fatal = Box::new(move |fatal: journal::Fatal| {

@@ -69,17 +69,16 @@ fn fields(lines: &[&str]) -> impl Iterator<Item = (String, String, String)> {
                 owner = declared(line, "struct ");
                 depth = indent;
             }
-            None => {}
             Some(_) if indent == depth && line.trim_start().starts_with('}') => owner = None,
             Some(name) if !line.trim_start().starts_with('#') => {
                 field.push_str(line.trim());
-                if line.ends_with(',') {
-                    if let Some((field, kind)) = std::mem::take(&mut field).split_once(": ") {
-                        found.push((name.clone(), last_word(field), kind.to_owned()));
-                    }
+                if line.ends_with(',')
+                    && let Some((field, kind)) = std::mem::take(&mut field).split_once(": ")
+                {
+                    found.push((name.clone(), last_word(field), kind.to_owned()));
                 }
             }
-            Some(_) => {}
+            _ => {}
         }
     }
     found.into_iter()
