@@ -25,6 +25,7 @@ const OPTIONS: Options = Options {
     keep: Duration::from_millis(400),
     gather: Duration::ZERO,
     pending_max: 1000,
+    ..Options::PRODUCTION
 };
 const WRITERS: u32 = 8;
 /// What a sync of a disk takes; that of an image in memory takes next to nothing.

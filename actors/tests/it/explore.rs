@@ -15,6 +15,7 @@ pub const NOTHING_GOES_WRONG: Plan = Plan {
     panics: 0,
     losses: 0,
     doubled: 0,
+    callbacks: u8::MAX,
     repeats: 0,
     reversals: 0,
     second_phone: 0,

@@ -103,8 +103,10 @@ impl Model for PaymentModel {
     }
 }
 
+type Sight = (&'static str, fn(&PaymentModel, &Scene) -> bool);
+
 /// What has to be seen at least once, or the checker saw no payment worth the name.
-const SIGHTS: [(&str, fn(&PaymentModel, &Scene) -> bool); 7] = [
+const SIGHTS: [Sight; 7] = [
     ("the terminal holds an approval", |_, scene| scene.till == Till::Knows(Answer::Approved)),
     ("the terminal holds a refusal", |_, scene| scene.till == Till::Knows(Answer::Refused)),
     ("a debit is undone", |_, scene| {
@@ -197,18 +199,16 @@ fn is_found_when(broken: Broken, plan: Plan, by: &[&str]) {
 const CRASH_AND_LOSS: Plan = Plan { crashes: 1, losses: 1, ..NOTHING_GOES_WRONG };
 
 #[test]
-fn count() {
-    let spec = std::env::var("SPEC").unwrap();
-    for spec in spec.split(',') {
-        let n: Vec<u8> = spec.split('.').map(|x| x.parse().unwrap()).collect();
-        let (c, l, d, s) = (n[0], n[1], n[2], n[3]);
-        let plan = Plan { crashes: c, losses: l, doubled: d, ..NOTHING_GOES_WRONG };
-        holds(
-            &format!("{c} {l} {d} {s}"),
-            PaymentModel::new(plan, s, if n[4] == 0 { Terminal::Patient } else { Terminal::Hasty }),
-            1,
-        );
-    }
+fn two_crashes_and_two_losses_never_part_the_money_from_what_the_terminal_believes() {
+    // The platform's answers are enough here; that it may also call back is walked below and in `explore`.
+    let plan = Plan { crashes: 2, losses: 2, callbacks: 0, ..NOTHING_GOES_WRONG };
+    holds("two crashes, two losses", PaymentModel::new(plan, 0, Terminal::Patient), 600_000);
+}
+
+#[test]
+fn a_cashier_who_cancels_at_any_moment_parts_nothing_either() {
+    let plan = Plan { doubled: 1, ..CRASH_AND_LOSS };
+    holds("crash, loss, double, cancel", PaymentModel::new(plan, 1, Terminal::Hasty), 100_000);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn the_checker_finds_what_the_platform_does_wrong() {
 #[test]
 fn the_checker_finds_what_the_terminal_does_wrong() {
     let generous = PaymentModel::new(CRASH_AND_LOSS, 0, Terminal::TakesSilenceForAYes);
-    is_found("silence is taken for a yes", generous, &["I1", "I7"]);
+    is_found("silence is taken for a yes", generous, &["I1", "I4", "I7"]);
     let once = PaymentModel::new(CRASH_AND_LOSS, 0, Terminal::TakesBackOnlyOnce);
     is_found("a lost reversal is not repeated", once, &["I14"]);
 }

@@ -29,6 +29,8 @@ pub struct Plan {
     /// Lost or late messages between switch and platform.
     pub losses: u8,
     pub doubled: u8,
+    /// How often the platform tells on its own how an attempt ended.
+    pub callbacks: u8,
     pub repeats: u8,
     pub reversals: u8,
     pub second_phone: u8,
@@ -431,7 +433,7 @@ impl World {
                 self.left.losses -= 1;
                 let call = self.calls.remove(at);
                 if call.heard.is_none() {
-                    self.late.push(call.ask);
+                    self.is_late(call.ask);
                 }
                 self.hear(call.ask, Word::Nothing);
             }

@@ -22,6 +22,7 @@ pub const OPTIONS: Options = Options {
     keep: Duration::from_hours(24),
     gather: Duration::ZERO,
     pending_max: 1000,
+    ..Options::PRODUCTION
 };
 /// More files than this are not made.
 const FILES_MAX: usize = 12;

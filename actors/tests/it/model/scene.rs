@@ -153,6 +153,7 @@ impl Scene {
                 next.asks(Question::Order, fate);
             }
             Act::TakesBack(_) if terminal == Terminal::TakesSilenceForAYes => {
+                next.asked = false;
                 next.till = Till::Knows(Answer::Approved);
             }
             Act::TakesBack(fate) => {

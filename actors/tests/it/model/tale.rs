@@ -1,6 +1,6 @@
 //! A counterexample as a tale that a person can follow: one line for each thing that happened, and what it left behind.
 use super::PaymentModel;
-use super::scene::{Act, Fate, Scene};
+use super::scene::{Act, Answer, Fate, Scene, Till};
 use crate::world::{Ask, Move, World};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -34,7 +34,12 @@ pub fn told(model: &PaymentModel, path: &[(Scene, Option<Act>)]) -> String {
 }
 
 fn tell(tale: &mut String, at: usize, before: &Scene, act: Act, after: &Scene) {
-    let (who, what) = line(&before.world, act);
+    let (who, what) = match (act, after.till) {
+        (Act::TakesBack(_), Till::Knows(Answer::Approved)) if before.till == Till::Waiting => {
+            ("terminal", "TAKES SILENCE FOR A YES".into())
+        }
+        _ => line(&before.world, act),
+    };
     let told = format!("{at:>4}  {who:<9} {what:<46} {}", left_behind(before, after));
     writeln!(tale, "{}", told.trim_end()).unwrap();
 }

@@ -203,7 +203,9 @@ impl World {
         self.pending.clear();
         self.merchant_asked = false;
         let calls = std::mem::take(&mut self.calls);
-        self.late.extend(calls.into_iter().filter(|call| call.heard.is_none()).map(|call| call.ask));
+        for call in calls.into_iter().filter(|call| call.heard.is_none()) {
+            self.is_late(call.ask);
+        }
         self.late.sort();
         self.outbox.clear();
         self.rebuild();
@@ -211,6 +213,13 @@ impl World {
             && let Some(payment) = self.live.clone()
         {
             self.owe(&payment);
+        }
+    }
+
+    /// It may still reach the platform. A question alone changes nothing there.
+    pub(super) fn is_late(&mut self, ask: Ask) {
+        if !matches!(ask, Ask::Inquire(_)) {
+            self.late.push(ask);
         }
     }
 
