@@ -202,13 +202,13 @@ const CRASH_AND_LOSS: Plan = Plan { crashes: 1, losses: 1, ..NOTHING_GOES_WRONG 
 fn two_crashes_and_two_losses_never_part_the_money_from_what_the_terminal_believes() {
     // The platform's answers are enough here; that it may also call back is walked below and in `explore`.
     let plan = Plan { crashes: 2, losses: 2, callbacks: 0, ..NOTHING_GOES_WRONG };
-    holds("two crashes, two losses", PaymentModel::new(plan, 0, Terminal::Patient), 600_000);
+    holds("two crashes, two losses", PaymentModel::new(plan, 0, Terminal::Patient), 1_000_000);
 }
 
 #[test]
 fn a_cashier_who_cancels_at_any_moment_parts_nothing_either() {
     let plan = Plan { doubled: 1, ..CRASH_AND_LOSS };
-    holds("crash, loss, double, cancel", PaymentModel::new(plan, 1, Terminal::Hasty), 100_000);
+    holds("crash, loss, double, cancel", PaymentModel::new(plan, 1, Terminal::Hasty), 500_000);
 }
 
 #[test]

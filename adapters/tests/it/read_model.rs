@@ -155,6 +155,6 @@ async fn more_questions_than_can_wait_for_the_read_model_are_refused_and_the_res
     for answer in asked {
         refused += usize::from(answer.await.is_err());
     }
-    assert!((1..=600 - 256).contains(&refused), "{refused} of 600 were refused");
+    assert!((1..=600 - 255).contains(&refused), "{refused} of 600 were refused");
     work.await.unwrap().unwrap();
 }
