@@ -214,7 +214,8 @@ async fn against_journal(site: &Site, sold: &[Sold]) -> Vec<String> {
     let shown = shown_journal(site).await;
     for sale in sold.iter().filter(|sale| matches!(sale.held, Held::Approved(_))) {
         if !shown.lines().any(|line| line.contains(&sale.id) && line.contains("settled")) {
-            violations.push(format!("I15 the journal does not know {sale:?}"));
+            let known: Vec<&str> = shown.lines().filter(|line| line.contains(&sale.id)).collect();
+            violations.push(format!("I15 the journal knows only {known:#?} of {sale:?}"));
         }
     }
     let times = times(&shown);
@@ -229,6 +230,7 @@ async fn against_journal(site: &Site, sold: &[Sold]) -> Vec<String> {
 
 async fn shown_journal(site: &Site) -> String {
     let shown = turnout().args(["journal", "show"]).arg(site.journal()).output().await.unwrap();
+    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     String::from_utf8(shown.stdout).unwrap()
 }
 
