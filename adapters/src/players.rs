@@ -96,7 +96,8 @@ impl PlayFault {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unanswered(_) => true,
-            Self::Refused(problem) => problem.status >= 500 || problem.status == 429,
+            // 408: it was not heard to its end in time, as by a switch that stood still meanwhile.
+            Self::Refused(problem) => problem.status >= 500 || [408, 429].contains(&problem.status),
             Self::OffContract(_) | Self::Seal(_) => false,
         }
     }
@@ -109,5 +110,17 @@ impl PlayFault {
             Self::OffContract(_) => true,
             Self::Seal(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_was_not_heard_to_its_end_in_time_is_repeated() {
+        let refused = |status| PlayFault::from(Box::new(Problem { status, ..Problem::default() }));
+        assert!(refused(408).is_passing() && !refused(408).may_have_acted());
+        assert!(!refused(404).is_passing());
     }
 }

@@ -48,6 +48,9 @@ async fn failed_sync(stage: &mut Stage, story: Story, nth: u32) -> bool {
     let tracer = striking(stage, &format!("error=EIO:when={nth}")).await;
     let wrong = stage.tells(story).await;
     let hits = injected(&tracer.released().await);
+    if hits > 0 && stage.deaths.is_empty() {
+        stage.dies_late().await;
+    }
     stage.next_start = None;
     assert!(wrong.is_empty(), "{story:?}, sync {nth} failed: {wrong:?}");
     if hits == 0 {
