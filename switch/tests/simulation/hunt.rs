@@ -8,6 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// With so many seeds each promise has been seen broken by two bugs at least.
+pub const SEEDS: u64 = 400;
+
 /// What became of one hunt.
 pub struct Hunt {
     pub bug: Bug,
@@ -52,7 +55,7 @@ fn hunt(bug: Bug) -> Hunt {
     let _alive = plant(bug);
     let mut hunt =
         Hunt { bug, found: None, broken: BTreeSet::new(), what: String::new(), hits: 0, seconds: 0.0 };
-    let most = setting("HUNT_SEEDS", 400);
+    let most = setting("HUNT_SEEDS", SEEDS);
     for seed in 1..=most {
         let run = catch_unwind(AssertUnwindSafe(|| run_one(seed)));
         hunt.hits = hits();
