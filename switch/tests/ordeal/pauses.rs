@@ -27,23 +27,23 @@ fn a_switch_or_a_platform_that_stands_still_for_seconds_leaves_every_payment_don
             let first_number = 40_000_000 + u64::try_from(lane).unwrap() * 1_000_000;
             lanes.push(actix_rt::spawn(paused_for(paused, seconds, rounds, first_number)));
         }
-        let mut pauses = 0;
+        let mut total = 0;
         for lane in lanes {
-            pauses += lane.await.unwrap();
+            total += lane.await.unwrap();
         }
-        println!("{pauses} pauses, 0 violations");
+        println!("{total} pauses, 0 violations");
     });
 }
 
 /// Every story, `rounds` times over, each with a pause somewhere in its first tenth of a second.
-async fn paused_for(paused: Paused, seconds: u64, rounds: u64, first_number: u64) -> u64 {
+async fn paused_for(who: Paused, seconds: u64, rounds: u64, first_number: u64) -> u64 {
     let mut site = Site::small();
     let platform = site.with_platform_apart().await;
     let mut stage = Stage::at(site, first_number).await;
     let (mut pauses, mut random) = (0, setting("ORDEAL_SEED", 20_260_101) + first_number);
     for story in (0..rounds).flat_map(|_| Story::ALL) {
         stage.refreshed(story).await;
-        let pid = match paused {
+        let pid = match who {
             Paused::Switch => stage.pid(),
             Paused::Platform => platform.id().unwrap(),
         };
@@ -58,13 +58,13 @@ async fn paused_for(paused: Paused, seconds: u64, rounds: u64, first_number: u64
         });
         let wrong = stage.tells(story).await;
         pause.await.unwrap();
-        assert!(wrong.is_empty(), "{paused:?} stood still for {seconds} s after {moment:?}: {wrong:?}");
+        assert!(wrong.is_empty(), "{who:?} stood still for {seconds} s after {moment:?}: {wrong:?}");
         assert!(stage.deaths.is_empty(), "a pause is no reason to die: {:?}", stage.deaths);
         pauses += 1;
     }
     let audit = stage.closed().await;
-    assert_eq!(audit.violations, Vec::<String>::new(), "{paused:?}, {seconds} s");
-    println!("{paused:?}, {seconds} s: {} sales, {} approved", audit.sales, audit.approved);
+    assert_eq!(audit.violations, Vec::<String>::new(), "{who:?}, {seconds} s");
+    println!("{who:?}, {seconds} s: {} sales, {} approved", audit.sales, audit.approved);
     pauses
 }
 

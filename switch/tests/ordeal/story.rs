@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 /// A till waits so long for its answer: longer than a restart, and than an inquiry after it.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 /// A till that has no ending by then has been left hanging.
-const HANGS_AFTER: Duration = Duration::from_secs(60);
+const HANGS_AFTER: Duration = Duration::from_mins(1);
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 

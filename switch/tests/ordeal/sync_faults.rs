@@ -40,7 +40,7 @@ fn a_sync_that_fails_ends_the_switch_and_nobody_was_told_what_it_held() {
 /// Whether there was an `nth` sync to fail. The start after it fails its sync, too, every third time.
 async fn failed_sync(stage: &mut Stage, story: Story, nth: u32) -> bool {
     stage.refreshed(story).await;
-    let fails_again = nth % 3 == 0;
+    let fails_again = nth.is_multiple_of(3);
     if fails_again {
         let arguments = stage.site.serve_arguments();
         stage.next_start = Some(under_strace("fdatasync", "error=EIO:when=1", &arguments));
