@@ -175,11 +175,7 @@ fn believed(
 ) -> Result<Option<Lives>, JournalFault> {
     let mark = &snapshot.mark;
     let Some((oldest, _)) = headers.first_key_value() else { return Ok(None) };
-    let is_bound = match mark.last_frame {
-        Some(frame) => files.holds_frame(frame, mark.chain, mark.seq.0.saturating_add(1)),
-        None => mark.seq == Seq(0),
-    };
-    if !headers.contains_key(&mark.end.segment()) || !is_bound {
+    if !is_bound(mark, files, headers) {
         return Ok(None);
     }
     let index = Index::from_table(snapshot.table.clone(), *oldest);
@@ -190,6 +186,15 @@ fn believed(
         lives.reopen(*id, newest, files)?;
     }
     Ok(Some(lives))
+}
+
+/// Whether the log goes on where the mark says: behind its last frame, or where a segment begins after it.
+fn is_bound(mark: &Mark, files: &Files, headers: &BTreeMap<u32, Header>) -> bool {
+    let Some(header) = headers.get(&mark.end.segment()) else { return false };
+    let frame_end =
+        mark.last_frame.and_then(|at| files.frame_end(at, mark.chain, mark.seq.0.saturating_add(1)));
+    let begins = walk::beginning(header);
+    frame_end == Some(mark.end) || (begins.seq, begins.chain, begins.end) == (mark.seq, mark.chain, mark.end)
 }
 
 fn replay(

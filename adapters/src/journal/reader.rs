@@ -108,13 +108,20 @@ impl Files {
         Ok(None)
     }
 
-    /// Whether the frame at `location` is sound, and has this hash and this next seq.
-    pub fn holds_frame(&self, location: Location, chain: super::frame::Chain, next_seq: u64) -> bool {
+    /// Where the frame at `location` ends, if it is sound and has this hash and this next seq.
+    pub fn frame_end(
+        &self,
+        location: Location,
+        chain: super::frame::Chain,
+        next_seq: u64,
+    ) -> Option<Location> {
         let head = self.some_of(location.segment(), location.offset(), super::frame::HEAD);
-        let length = head.ok().and_then(|head| super::frame::claimed_length(&head));
-        let bytes = length.and_then(|l| self.some_of(location.segment(), location.offset(), l).ok());
-        let frame = bytes.as_deref().and_then(Frame::read);
-        frame.is_some_and(|frame| frame.hash() == chain && frame.next_seq() == next_seq)
+        let length = super::frame::claimed_length(&head.ok()?)?;
+        let bytes = self.some_of(location.segment(), location.offset(), length).ok()?;
+        let frame =
+            Frame::read(&bytes).filter(|frame| frame.hash() == chain && frame.next_seq() == next_seq)?;
+        let length = u32::try_from(frame.bytes.len()).ok()?;
+        Some(Location::new(location.segment(), location.offset().checked_add(length)?))
     }
 
     fn segment(&self, number: u32) -> Result<OpenSegment, JournalFault> {

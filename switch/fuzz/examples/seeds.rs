@@ -84,7 +84,9 @@ fn journal() {
         ("a-new-file", &[0, 4, 0, 0, 5, 0, 0, 0, 2, 0, 1, 1]),
     ];
     for (name, input) in changes {
-        seed("journal", name, &[input]);
+        for asked in 0..3 {
+            seed("journal", &format!("{name}-{asked}"), &[&[asked], input]);
+        }
     }
 }
 

@@ -61,7 +61,7 @@ fn read(body: &[u8]) {
         assert!(claimed.attempt.number() >= 1);
         if let Ok(receipt) = &claimed.result {
             assert!((1..=64).contains(&receipt.reference.len()));
-            control(claimed.attempt.number() == 7);
+            control(claimed.attempt.number() > 1);
         }
     }
 }

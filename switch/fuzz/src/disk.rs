@@ -55,7 +55,7 @@ async fn written(disk: SimulatedDisk) {
     let opened = open(Arc::new(disk), Arc::new(Still), OPTIONS, on_fatal).await.expect("a new journal");
     let Opened { journal, writer, caretaker, .. } = opened;
     let workers = (tokio::spawn(writer.run()), tokio::spawn(caretaker.run()));
-    for number in 0..6 {
+    for number in 0..4 {
         let terminal = u32::try_from(number % 2).unwrap_or(0);
         let life = match number % 3 {
             2 => samples::open_life(terminal, number),
@@ -70,9 +70,8 @@ async fn written(disk: SimulatedDisk) {
     workers.1.await.expect("the caretaker's end");
 }
 
-/// The sound journal after what `input` does to it.
-pub fn damaged(input: &[u8]) -> Files {
-    let mut draw = Draw(input);
+/// The sound journal after what `draw` does to it.
+pub fn damaged(mut draw: Draw<'_>) -> Files {
     let mut files = SOUND.clone();
     let is_resealed = draw.byte() & 1 == 1;
     while !draw.is_empty() {

@@ -129,7 +129,10 @@ impl Site {
             Ok(())
         };
         let opened = tokio::time::timeout(OPENS_WITHIN, opening).await;
-        opened.expect("the switch did not open its doors in time").map(|()| child)
+        let threads = || child.id().map(waiting).unwrap_or_default();
+        opened
+            .unwrap_or_else(|_| panic!("the switch did not open its doors in time: {}", threads()))
+            .map(|()| child)
     }
 
     /// What the program is told, to be this house's switch.
@@ -307,6 +310,16 @@ fn surroundings() -> Surroundings {
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_now());
     let dice: Arc<dyn Dice> = Arc::new(SystemDice::new().unwrap());
     Surroundings { network: Arc::new(TcpNetwork), tls: None, clock, dice }
+}
+
+/// What each thread of a process does, for a process that does not do what it should.
+fn waiting(pid: u32) -> String {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let each = threads.map(|thread| {
+        let read = |what: &str| std::fs::read_to_string(thread.path().join(what)).unwrap_or_default();
+        format!("{} {} {}", read("comm").trim(), read("wchan").trim(), read("syscall").trim())
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 /// In lower hex.

@@ -181,3 +181,25 @@ fn a_power_cut_during_retention_loses_no_open_payment() {
         }
     }
 }
+
+/// Found by the fuzz target `journal`: the rest of a batch that had been acknowledged was taken for a torn tail.
+#[test]
+fn a_snapshot_after_which_the_log_would_go_on_in_the_middle_of_a_batch_is_not_believed() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        rig.settle_all(&history(2)).await;
+        rig.stop().await;
+        let name = snapshots(&disk).pop().unwrap();
+        let mut bytes = disk.bytes(&name);
+        bytes[28] = bytes[28].wrapping_sub(30);
+        let end = bytes.len() - 4;
+        let crc = crc32c::crc32c(&bytes[..end]);
+        bytes[end..].copy_from_slice(&crc.to_le_bytes());
+        disk.corrupt(&name, 0, &bytes);
+        let again = Rig::open(&disk, SMALL).await.unwrap();
+        assert_eq!((again.recovery.snapshots_ignored, again.recovery.torn), (1, 0));
+        assert_eq!(again.entries(), history(2).concat());
+        again.kill();
+    });
+}
