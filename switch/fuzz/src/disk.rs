@@ -55,7 +55,7 @@ async fn written(disk: SimulatedDisk) {
     let opened = open(Arc::new(disk), Arc::new(Still), OPTIONS, on_fatal).await.expect("a new journal");
     let Opened { journal, writer, caretaker, .. } = opened;
     let workers = (tokio::spawn(writer.run()), tokio::spawn(caretaker.run()));
-    for number in 0..4 {
+    for number in 0..3 {
         let terminal = u32::try_from(number % 2).unwrap_or(0);
         let life = match number % 3 {
             2 => samples::open_life(terminal, number),
