@@ -126,6 +126,36 @@ pub struct ResponseCode(&'static str);
 impl ResponseCode {
     /// Approved.
     pub const APPROVED: Self = Self("00");
+    /// The merchant is not the terminal's.
+    pub const INVALID_MERCHANT: Self = Self("03");
+    /// This kind of message is not for this kind of payment.
+    pub const INVALID_TRANSACTION: Self = Self("12");
+    /// The amount cannot be.
+    pub const INVALID_AMOUNT: Self = Self("13");
+    /// Nothing was done, for there was nothing that could be done.
+    pub const NO_ACTION: Self = Self("21");
+    /// The original was not found.
+    pub const NOT_FOUND: Self = Self("25");
+    /// A field is missing or wrong.
+    pub const FORMAT_ERROR: Self = Self("30");
+    /// The function is not offered.
+    pub const NOT_SUPPORTED: Self = Self("40");
+    /// The terminal is not known, or not permitted this.
+    pub const NOT_PERMITTED_TO_TERMINAL: Self = Self("58");
+    /// The message authentication code is missing or wrong.
+    pub const SECURITY_VIOLATION: Self = Self("63");
+    /// A key that is needed is not there or does not fit.
+    pub const CRYPTOGRAPHIC_FAILURE: Self = Self("88");
+    /// The switch cannot serve this now; nothing was done, or it was undone.
+    pub const INOPERATIVE: Self = Self("91");
+    /// The trace number was used for something else.
+    pub const DUPLICATE: Self = Self("94");
+    /// Totals differ.
+    pub const OUT_OF_BALANCE: Self = Self("95");
+    /// The switch broke off.
+    pub const MALFUNCTION: Self = Self("96");
+    /// The message authentication code is missing or wrong, as UnionPay says it.
+    pub const MAC_ERROR: Self = Self("A0");
 
     /// The two characters.
     pub const fn as_str(self) -> &'static str {

@@ -1,0 +1,284 @@
+//! What a terminal's message makes happen: one flow per kind of wish, each ending in an answer that is true.
+//!
+//! Everything that lasts is the terminal session's; a flow only asks the switchboard and puts the answer into a
+//! response code. An answer that the terminal would not wait for any more is not given, and what may have been approved behind
+//! its back is taken back. Fields and bytes are `adapters::iso8583`'s.
+use actors::answer::Fault;
+use actors::domain::identity::{Keeper, MerchantId, PaymentKey, RefundId, TerminalId};
+use actors::domain::money::Money;
+use actors::domain::order::Order;
+use actors::domain::payment::command::Misfit;
+use actors::domain::payment::phase::Phase;
+use actors::domain::payment::{Outcome, Payment};
+use actors::domain::response_code::ResponseCode;
+use actors::domain::time::{Deadline, Timestamp};
+use actors::report::{Report, Until};
+use actors::switchboard::{Refused, Switchboard};
+use adapters::iso8583::asked::{Asked, Original, Sale, Told, Wish};
+use adapters::iso8583::trace::{Trace, approval_code};
+use std::time::Duration;
+
+/// How long an answer that needs no waiting may take inside.
+const INSIDE_WITHIN: Duration = Duration::from_secs(5);
+/// After a payment's deadline, so long for the decision to become durable.
+const DECISION_WITHIN: Duration = Duration::from_secs(2);
+
+/// How a line is served.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long the terminals of the line wait for an answer.
+    pub patience: Duration,
+    /// So much earlier the payment is decided, for the answer to arrive in time.
+    pub margin: Duration,
+    /// What a reversal is told whose original was never seen. It is remembered either way.
+    pub unseen_reversal: ResponseCode,
+}
+
+/// The flows of one line.
+#[derive(Clone)]
+pub struct Flows {
+    board: Switchboard,
+    rules: Rules,
+}
+
+/// A terminal that the roster knows, and its merchant.
+#[derive(Clone, Copy)]
+struct Known {
+    terminal: TerminalId,
+    merchant: MerchantId,
+}
+
+impl Flows {
+    /// The flows of a line with these rules.
+    pub const fn new(board: Switchboard, rules: Rules) -> Self {
+        Self { board, rules }
+    }
+
+    /// Does what is asked. `None`: the terminal does not wait any more, or nothing true can be said; it will take
+    /// back or ask again.
+    pub async fn fulfil(&self, arrived: Timestamp, asked: Asked) -> Option<Told> {
+        let known = match self.known(&asked) {
+            Ok(known) => known,
+            Err(code) => return Some(Told::code(code)),
+        };
+        match asked.wish {
+            Wish::Pay(sale) => self.pay(arrived, known, sale).await,
+            Wish::TakeBack(original) => Some(self.take_back(known, original).await),
+            Wish::KeepOnly(original, money, name) => Some(self.keep_only(known, original, money, name).await),
+            Wish::GiveBack(original, money, name) => Some(self.give_back(known, original, money, name).await),
+            Wish::Completed(original, money, name) => {
+                Some(self.completed(known, original, money, name).await)
+            }
+            Wish::Manage(_) => Some(Told::code(ResponseCode::APPROVED)),
+            Wish::Keys | Wish::Settle(_) => Some(Told::code(ResponseCode::NOT_SUPPORTED)),
+        }
+    }
+
+    /// Who asks, if the operator knows the terminal and the merchant is its own.
+    fn known(&self, asked: &Asked) -> Result<Known, ResponseCode> {
+        let merchant = self.board.world().roster.merchant_of(asked.terminal);
+        let merchant = merchant.ok_or(ResponseCode::NOT_PERMITTED_TO_TERMINAL)?;
+        if asked.merchant.is_some_and(|named| named != merchant) {
+            return Err(ResponseCode::INVALID_MERCHANT);
+        }
+        Ok(Known { terminal: asked.terminal, merchant })
+    }
+}
+
+/// Paying.
+impl Flows {
+    async fn pay(&self, arrived: Timestamp, known: Known, sale: Sale) -> Option<Told> {
+        let Some(key) = sale.trace.key() else { return Some(Told::code(ResponseCode::FORMAT_ERROR)) };
+        let answer_by = Deadline::after(arrived, self.rules.patience.saturating_sub(self.rules.margin));
+        let order = Order {
+            keeper: Keeper::Terminal(known.terminal),
+            key: key.clone(),
+            merchant: known.merchant,
+            money: sale.money,
+            reference: Some(sale.reference),
+            answer_by,
+        };
+        let by = Deadline::after(answer_by.instant(), DECISION_WITHIN);
+        let reference = sale.trace.reference(known.terminal);
+        match self.board.place(order, Until::Decided, by).await {
+            Ok(report) if self.is_too_late(arrived, &report.payment) => {
+                self.undo(known.terminal, &key).await;
+                None
+            }
+            Ok(report) => Some(decided(&report.payment, reference)),
+            Err(Refused::Fault(fault)) if is_nothing_done(fault) => {
+                Some(Told::about(ResponseCode::INOPERATIVE, reference))
+            }
+            // It may go on without anybody who waits: nothing of it is to stay.
+            Err(Refused::Fault(fault)) => {
+                let undone = self.undo(known.terminal, &key).await;
+                undone.then(|| Told::about(code_of_fault(fault), reference))
+            }
+            Err(refused) => Some(Told::about(code_of(refused), reference)),
+        }
+    }
+
+    /// An approval that the terminal does not wait for any more.
+    fn is_too_late(&self, arrived: Timestamp, payment: &Payment) -> bool {
+        let is_approved = matches!(payment.outcome(), Some(Outcome::Approved(_)));
+        is_approved && Deadline::after(arrived, self.rules.patience).is_over(self.board.now())
+    }
+
+    /// Whether nothing will stay of what was asked under `key`, durably, even if it has yet to begin.
+    async fn undo(&self, terminal: TerminalId, key: &PaymentKey) -> bool {
+        let undone = self.board.reverse_by_key(terminal, key, self.soon()).await;
+        if let Err(refused) = &undone {
+            tracing::warn!(%terminal, %refused, "an unanswered payment is left to the terminal's own reversal");
+        }
+        undone.is_ok()
+    }
+}
+
+/// Undoing.
+impl Flows {
+    async fn take_back(&self, known: Known, original: Original) -> Told {
+        let found = match self.found(known, original).await {
+            Ok(found) => found,
+            Err(refused) => return Told::code(code_of(refused)),
+        };
+        let Some((trace, _)) = found else { return self.forbidden(known, original).await };
+        let reference = trace.reference(known.terminal);
+        let Some(payment) = trace.payment(known.terminal) else {
+            return Told::about(ResponseCode::FORMAT_ERROR, reference);
+        };
+        match self.board.reverse(known.terminal, payment, self.soon()).await {
+            Ok(_) => Told::about(ResponseCode::APPROVED, reference),
+            Err(refused) => Told::about(code_of(refused), reference),
+        }
+    }
+
+    /// An original that was never seen will be refused when it comes, by whatever name.
+    async fn forbidden(&self, known: Known, original: Original) -> Told {
+        let mut reference = None;
+        for trace in original.traces() {
+            let Some(key) = trace.key() else { continue };
+            reference = reference.or_else(|| Some(trace.reference(known.terminal)));
+            if let Err(refused) = self.board.reverse_by_key(known.terminal, &key, self.soon()).await {
+                return Told { reference, ..Told::code(code_of(refused)) };
+            }
+        }
+        let code = if reference.is_some() { self.rules.unseen_reversal } else { ResponseCode::NOT_FOUND };
+        Told { reference, ..Told::code(code) }
+    }
+
+    async fn keep_only(&self, known: Known, original: Original, kept: Money, name: RefundId) -> Told {
+        if kept.is_zero() {
+            return self.take_back(known, original).await;
+        }
+        self.trimmed(known, original, kept, name, ResponseCode::NO_ACTION).await
+    }
+
+    async fn completed(&self, known: Known, original: Original, kept: Money, name: RefundId) -> Told {
+        self.trimmed(known, original, kept, name, ResponseCode::INVALID_TRANSACTION).await
+    }
+
+    /// What is above `kept` goes back.
+    async fn trimmed(
+        &self,
+        known: Known,
+        original: Original,
+        kept: Money,
+        name: RefundId,
+        if_not_paid: ResponseCode,
+    ) -> Told {
+        let (trace, report) = match self.found(known, original).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Told::code(ResponseCode::NOT_FOUND),
+            Err(refused) => return Told::code(code_of(refused)),
+        };
+        let reference = trace.reference(known.terminal);
+        let Phase::Paid(deal, ..) = report.payment.phase() else { return Told::about(if_not_paid, reference) };
+        match deal.order.money.minus(kept) {
+            None => Told::about(ResponseCode::INVALID_AMOUNT, reference),
+            Some(rest) if rest.is_zero() => Told::about(ResponseCode::APPROVED, reference),
+            Some(rest) => self.refunded(known, &report, rest, name, reference).await,
+        }
+    }
+
+    async fn give_back(&self, known: Known, original: Original, money: Money, name: RefundId) -> Told {
+        match self.found(known, original).await {
+            Ok(Some((trace, report))) => {
+                self.refunded(known, &report, money, name, trace.reference(known.terminal)).await
+            }
+            Ok(None) => Told::code(ResponseCode::NOT_FOUND),
+            Err(refused) => Told::code(code_of(refused)),
+        }
+    }
+
+    async fn refunded(
+        &self,
+        known: Known,
+        report: &Report,
+        money: Money,
+        name: RefundId,
+        reference: [u8; 12],
+    ) -> Told {
+        let payment = report.payment.id();
+        match self.board.refund(known.terminal, payment, name, money, self.soon()).await {
+            Ok(_) => Told::about(ResponseCode::APPROVED, reference),
+            Err(refused) => Told::about(code_of(refused), reference),
+        }
+    }
+
+    /// The payment that is meant, by the surest of its names under which there is one.
+    async fn found(&self, known: Known, original: Original) -> Result<Option<(Trace, Report)>, Refused> {
+        for trace in original.traces() {
+            let Some(payment) = trace.payment(known.terminal) else { continue };
+            match self.board.look(known.terminal, payment, Until::Recorded, self.soon()).await {
+                Ok(report) if matches!(report.payment.phase(), Phase::ReversedUnseen) => {}
+                Ok(report) => return Ok(Some((trace, report))),
+                Err(Refused::NoSuchPayment) => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+        Ok(None)
+    }
+
+    fn soon(&self) -> Deadline {
+        Deadline::after(self.board.now(), INSIDE_WITHIN)
+    }
+}
+
+fn decided(payment: &Payment, reference: [u8; 12]) -> Told {
+    match payment.outcome() {
+        Some(Outcome::Approved(_)) => Told {
+            approval: Some(approval_code(payment.id())),
+            ..Told::about(ResponseCode::APPROVED, reference)
+        },
+        Some(Outcome::Refused(refusal)) => Told::about(refusal.response_code(), reference),
+        // Nobody is told of a payment before it is decided.
+        None => Told::about(ResponseCode::MALFUNCTION, reference),
+    }
+}
+
+/// Whether the question never had an effect.
+const fn is_nothing_done(fault: Fault) -> bool {
+    matches!(fault, Fault::Overloaded { .. } | Fault::Draining)
+}
+
+const fn code_of_fault(fault: Fault) -> ResponseCode {
+    match fault {
+        Fault::Crashed => ResponseCode::MALFUNCTION,
+        Fault::Overloaded { .. } | Fault::Draining | Fault::Expired | Fault::Restarting { .. } => {
+            ResponseCode::INOPERATIVE
+        }
+    }
+}
+
+const fn code_of(refused: Refused) -> ResponseCode {
+    match refused {
+        Refused::Fault(fault) => code_of_fault(fault),
+        Refused::Misfit(Misfit::SameKeyOtherData) => ResponseCode::DUPLICATE,
+        Refused::Misfit(Misfit::MoreThanPaid) => ResponseCode::INVALID_AMOUNT,
+        Refused::Misfit(Misfit::NotPaid) => ResponseCode::INVALID_TRANSACTION,
+        Refused::Misfit(_) => ResponseCode::NO_ACTION,
+        Refused::NoSuchPayment => ResponseCode::NOT_FOUND,
+        Refused::NoSuchTerminal => ResponseCode::NOT_PERMITTED_TO_TERMINAL,
+        Refused::Taken(_) => ResponseCode::INOPERATIVE,
+    }
+}
