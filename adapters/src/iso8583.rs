@@ -3,6 +3,7 @@
 //! A [`Dialect`](dialect::Dialect) is a data file, changed per link by overrides; a [`Message`](message::Message) is
 //! read from a frame's own bytes without an allocation; a [`Builder`](builder::Builder) writes one and refuses what
 //! does not fit. Nothing here knows what a payment is. Errors name a field and an offset, never what stood there.
+pub mod asked;
 pub mod bitmap;
 pub mod builder;
 pub mod dialect;
@@ -12,6 +13,8 @@ pub mod message;
 pub mod mti;
 pub mod rules;
 pub mod tlv;
+pub mod trace;
+pub mod translate;
 pub mod value;
 
 mod bcd;

@@ -1,0 +1,123 @@
+//! The terminals' ISO 8583 door: bytes of one message in, bytes of its answer out.
+//!
+//! `flows` makes happen what is asked, `adapters::iso8583` reads and writes, [`line`](crate::line) carries. What cannot be read is answered
+//! with 30 as long as somebody can be answered. Nothing that identifies a card is kept, logged or handed on.
+mod flows;
+mod proof;
+
+pub use flows::{Flows, Rules};
+pub use proof::Proof;
+
+use crate::line::{Answered, Answering, CodeLabel, Line, MessageClass, MessageKind, Unmatched};
+use actors::domain::response_code::ResponseCode;
+use adapters::iso8583::asked::{Told, Unfit};
+use adapters::iso8583::dialect::Dialect;
+use adapters::iso8583::message::Message;
+use adapters::iso8583::translate;
+use bytes::{Bytes, BytesMut};
+use futures_util::future::LocalBoxFuture;
+use std::sync::Arc;
+
+/// The door of one line.
+#[derive(Clone)]
+pub struct IsoDoor {
+    dialect: Arc<Dialect>,
+    flows: Flows,
+    proof: Proof,
+}
+
+impl IsoDoor {
+    /// A door where this dialect is spoken.
+    pub const fn new(dialect: Arc<Dialect>, flows: Flows, proof: Proof) -> Self {
+        Self { dialect, flows, proof }
+    }
+}
+
+impl Answering for IsoDoor {
+    fn answer(&self, line: &Arc<Line>, message: Bytes) -> LocalBoxFuture<'static, Answered> {
+        let (door, line) = (self.clone(), Arc::clone(line));
+        Box::pin(async move { door.answered(&line, &message).await })
+    }
+}
+
+impl IsoDoor {
+    async fn answered(&self, line: &Line, frame: &[u8]) -> Answered {
+        let arrived = line.now();
+        let message = match Message::parse(&self.dialect, frame) {
+            Ok(message) => message,
+            Err(broken) => {
+                tracing::info!(line = line.name(), fault = %broken.fault, "a message that cannot be read");
+                return match broken.read() {
+                    Some(read) => self.refused(&read, ResponseCode::FORMAT_ERROR).await,
+                    None => silent(MessageClass::Unreadable, true),
+                };
+            }
+        };
+        if message.mti().response().is_none() {
+            line.unmatched(Unmatched::Answer);
+            return silent(MessageClass::of_mti(message.mti().as_str()), false);
+        }
+        if let Err(code) = self.proof.verified(&message).await {
+            line.mac_failed();
+            tracing::warn!(line = line.name(), code = code.as_str(), "a message without a proof of its origin");
+            return self.refused(&message, code).await;
+        }
+        let asked = match translate::read(&message) {
+            Ok(asked) => asked,
+            Err(unfit) => return self.unfit(line, &message, unfit).await,
+        };
+        let terminal = asked.terminal;
+        let told = self.flows.fulfil(arrived, asked).await;
+        let Some(told) = told else {
+            return Answered { terminal: Some(terminal), ..silent(MessageClass::of_mti(message.mti().as_str()), false) };
+        };
+        match told.code {
+            ResponseCode::NOT_PERMITTED_TO_TERMINAL => line.unmatched(Unmatched::Terminal),
+            ResponseCode::NOT_FOUND => line.unmatched(Unmatched::Original),
+            _ => {}
+        }
+        let known = (told.code != ResponseCode::NOT_PERMITTED_TO_TERMINAL).then_some(terminal);
+        Answered { terminal: known, ..self.said(&message, &told, false).await }
+    }
+
+    async fn unfit(&self, line: &Line, message: &Message<'_>, unfit: Unfit) -> Answered {
+        tracing::info!(line = line.name(), mti = message.mti().as_str(), %unfit, "a message that is not served");
+        let is_malformed = unfit.code == ResponseCode::FORMAT_ERROR;
+        Answered { bad: is_malformed, ..self.refused(message, unfit.code).await }
+    }
+
+    /// The answer to what is not served, if one would find its way back.
+    async fn refused(&self, message: &Message<'_>, code: ResponseCode) -> Answered {
+        if translate::can_be_answered(message) {
+            self.said(message, &Told::code(code), true).await
+        } else {
+            silent(MessageClass::of_mti(message.mti().as_str()), true)
+        }
+    }
+
+    async fn said(&self, request: &Message<'_>, told: &Told, bad: bool) -> Answered {
+        let class = MessageClass::of_mti(request.mti().as_str());
+        match self.written(request, told).await {
+            Ok(reply) => {
+                let kind = MessageKind { class, code: CodeLabel::of(told.code.as_str()) };
+                Answered { reply: Some(reply), kind, terminal: None, bad }
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "an answer that cannot be written: the terminal will repeat or take back");
+                silent(class, bad)
+            }
+        }
+    }
+
+    async fn written(&self, request: &Message<'_>, told: &Told) -> anyhow::Result<Bytes> {
+        let mti = request.mti().response().ok_or_else(|| anyhow::anyhow!("not a request"))?;
+        let answer = translate::answer(request, mti, told)?;
+        let mut out = BytesMut::with_capacity(512);
+        self.proof.sealed(request, &answer, &mut out).await?;
+        Ok(out.freeze())
+    }
+}
+
+const fn silent(class: MessageClass, bad: bool) -> Answered {
+    Answered { reply: None, kind: MessageKind { class, code: CodeLabel::NONE }, terminal: None, bad }
+}
