@@ -8,6 +8,8 @@ pub mod bitmap;
 pub mod builder;
 pub mod dialect;
 pub mod field;
+pub mod fields;
+pub mod framing;
 pub mod mask;
 pub mod message;
 pub mod mti;

@@ -7,6 +7,7 @@ pub mod connection;
 pub mod device;
 pub mod events;
 pub mod phone;
+pub mod pos;
 pub mod sealing;
 pub mod seen;
 pub mod till;

@@ -1,50 +1,16 @@
-//! Field numbers and what they mean: the only file that knows them (ISO 8583:1987, and UnionPay's POS profile).
+//! What fields mean: the only file of the switch that knows it (ISO 8583:1987, and UnionPay's POS profile).
 //!
 //! [`read`] turns a message into what a terminal asks, [`answer`] a request and what it is told into the answer's fields. Neither decides
 //! anything: whether the terminal is known and what becomes of its wish is the flows' business.
 use super::asked::{Asked, Claimed, Count, Management, Original, Sale, Told, Unfit, Wish};
 use super::builder::{BuildFault, Builder};
+use super::fields as field;
 use super::message::Message;
 use super::mti::{Class as Kind, Function, Mti};
 use super::trace::{Class, Day, Period, Trace};
 use actors::domain::identity::{MerchantId, RefundId, TerminalId};
 use actors::domain::money::{Amount, Currency, Money};
 use actors::domain::response_code::ResponseCode;
-
-/// The fields by their names in the standard.
-mod field {
-    pub const PROCESSING_CODE: u8 = 3;
-    pub const AMOUNT: u8 = 4;
-    pub const TRANSMISSION: u8 = 7;
-    pub const STAN: u8 = 11;
-    pub const LOCAL_TIME: u8 = 12;
-    pub const LOCAL_DATE: u8 = 13;
-    pub const CONDITION: u8 = 25;
-    pub const ACQUIRER: u8 = 32;
-    pub const FORWARDER: u8 = 33;
-    pub const REFERENCE: u8 = 37;
-    pub const APPROVAL: u8 = 38;
-    pub const RESPONSE_CODE: u8 = 39;
-    pub const TERMINAL: u8 = 41;
-    pub const MERCHANT: u8 = 42;
-    pub const CURRENCY: u8 = 49;
-    pub const SETTLEMENT_CURRENCY: u8 = 50;
-    pub const PRIVATE_60: u8 = 60;
-    pub const PRIVATE_61: u8 = 61;
-    pub const SETTLEMENT_CODE: u8 = 66;
-    pub const NETWORK_CODE: u8 = 70;
-    pub const CREDITS: u8 = 74;
-    pub const CREDIT_REVERSALS: u8 = 75;
-    pub const DEBITS: u8 = 76;
-    pub const DEBIT_REVERSALS: u8 = 77;
-    pub const CREDITS_AMOUNT: u8 = 86;
-    pub const CREDIT_REVERSALS_AMOUNT: u8 = 87;
-    pub const DEBITS_AMOUNT: u8 = 88;
-    pub const DEBIT_REVERSALS_AMOUNT: u8 = 89;
-    pub const ORIGINAL: u8 = 90;
-    pub const REPLACEMENT: u8 = 95;
-    pub const NET_SETTLEMENT: u8 = 97;
-}
 
 /// What an answer about money takes over from its request.
 const ECHOED: [u8; 14] = [
