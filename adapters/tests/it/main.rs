@@ -1,6 +1,7 @@
 //! The doors against the promises of RELIABILITY, the contracts of their ports, and their peers, in one binary.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod asked;
 mod framing;
 mod http_client;
 mod iso8583;
