@@ -16,6 +16,7 @@ mod documents;
 mod doors;
 mod events;
 mod house;
+mod iso_door;
 mod kills;
 mod metrics;
 mod onsite_payment;

@@ -49,6 +49,8 @@ pub struct House {
     pub doors: Arc<Doors>,
     pub journal: Arc<MemoryJournal>,
     pub gate: Gate,
+    pub board: Switchboard,
+    pub clock: Arc<dyn Clock>,
 }
 
 /// A house as most stories want it.
@@ -73,8 +75,9 @@ pub fn house_of(settings: Settings, metrics: MetricsText) -> House {
     let world = Arc::new(world(&clock, &journal));
     let gate = Gate::new(64, Duration::from_millis(1_500));
     open(&world, &gate, &clock);
+    let board = Switchboard::new(Arc::clone(&world));
     let ports = Ports {
-        switchboard: Switchboard::new(Arc::clone(&world)),
+        switchboard: board.clone(),
         terminal_keys: Arc::new(KeyDigests::of_keys([
             (terminal("T1"), "key-1"),
             (terminal("T2"), "key-2"),
@@ -86,7 +89,7 @@ pub fn house_of(settings: Settings, metrics: MetricsText) -> House {
         metrics,
         readiness: Arc::new(|| Readiness::Ready),
     };
-    House { doors: Arc::new(Doors::new(ports, settings)), journal, gate }
+    House { doors: Arc::new(Doors::new(ports, settings)), journal, gate, board, clock }
 }
 
 fn world(clock: &Arc<dyn Clock>, journal: &Arc<MemoryJournal>) -> World {

@@ -1,0 +1,315 @@
+//! The on-site payment as an ISO 8583 terminal sees it: bytes into the door, bytes out of it, in virtual time.
+use crate::visitors::Handset;
+use crate::world::{House, house};
+use actors::domain::response_code::ResponseCode;
+use adapters::iso8583::builder::Builder;
+use adapters::iso8583::dialect::Dialect;
+use adapters::iso8583::framing::Framing;
+use adapters::iso8583::message::Message;
+use adapters::iso8583::mti::Mti;
+use bytes::{Bytes, BytesMut};
+use futures_util::future::join;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use switch::iso::{Flows, IsoDoor, Proof, Rules};
+use switch::line::{Answering, Line, LineSettings, Lines};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// A terminal on a line of its own.
+struct Pos {
+    door: IsoDoor,
+    line: Arc<Line>,
+    dialect: &'static Dialect,
+}
+
+/// An answer: its fields, and it as it came.
+struct Told {
+    fields: BTreeMap<u8, String>,
+    frame: Bytes,
+}
+
+impl Told {
+    fn code(&self) -> (&str, &str) {
+        (&self.fields[&0], &self.fields[&39])
+    }
+}
+
+impl Pos {
+    fn on(house: &House) -> Self {
+        Self::speaking("iso87-ascii", house, ResponseCode::APPROVED)
+    }
+
+    fn speaking(dialect: &str, house: &House, unseen_reversal: ResponseCode) -> Self {
+        let settings = LineSettings::standard("till", "len2".parse::<Framing>().unwrap(), dialect);
+        let lines = Lines::new(&house.clock, 100, [settings]);
+        let dialect = Dialect::named(dialect).unwrap();
+        let rules = Rules { patience: PATIENCE, margin: MARGIN, unseen_reversal };
+        let flows = Flows::new(house.board.clone(), rules);
+        let door = IsoDoor::new(Arc::new(dialect.clone()), flows, Proof::Network);
+        Self { door, line: Arc::clone(&lines.all()[0]), dialect }
+    }
+
+    async fn ask(&self, mti: &str, fields: &[(u8, &str)]) -> Option<Told> {
+        self.ask_bytes(self.written(mti, fields)).await
+    }
+
+    async fn ask_bytes(&self, message: Bytes) -> Option<Told> {
+        let frame = self.door.answer(&self.line, message).await.reply?;
+        let message = Message::parse(self.dialect, &frame).unwrap();
+        let mut fields = BTreeMap::from([(0, message.mti().as_str().to_owned())]);
+        fields.extend(message.fields().into_iter().map(|n| (n, message.text(n).unwrap().to_string())));
+        Some(Told { fields, frame: frame.clone() })
+    }
+
+    async fn told(&self, mti: &str, fields: &[(u8, &str)]) -> Told {
+        self.ask(mti, fields).await.expect("an answer")
+    }
+
+    fn written(&self, mti: &str, fields: &[(u8, &str)]) -> Bytes {
+        let mut builder = Builder::new(self.dialect, Mti::parse(mti.as_bytes()).unwrap());
+        for (n, value) in fields {
+            builder.set(*n, value).unwrap();
+        }
+        let mut out = BytesMut::new();
+        builder.finish(&mut out).unwrap();
+        out.freeze()
+    }
+
+    /// A sale that the phone pays with this credential.
+    async fn sold(&self, phone: &Handset, sale: &[(u8, &str)], credential: &str) -> Told {
+        let paying = async {
+            phone.stand_at("T1").await.expect(200);
+            let confirmed = phone.confirm(&phone.card().await).await.expect(200);
+            phone.pay(&confirmed, credential).await.expect(200);
+        };
+        join(self.told("0200", sale), paying).await.0
+    }
+}
+
+const SALE: [(u8, &str); 10] = [
+    (3, "000000"),
+    (4, "000000001250"),
+    (7, "1122101530"),
+    (11, "000123"),
+    (12, "111530"),
+    (13, "1122"),
+    (25, "00"),
+    (41, "T1      "),
+    (42, "corner         "),
+    (49, "978"),
+];
+const DATA: &str = "020000012311221015300000000000000000000000";
+
+/// The sale with these fields instead, or more.
+fn sale_but<'a>(changes: &[(u8, &'a str)]) -> Vec<(u8, &'a str)> {
+    let mut fields: Vec<(u8, &str)> = SALE.to_vec();
+    fields.retain(|(n, _)| changes.iter().all(|(changed, _)| changed != n));
+    fields.extend(changes.iter().filter(|(_, value)| !value.is_empty()));
+    fields
+}
+
+async fn stage() -> (House, Handset) {
+    tokio::time::pause();
+    let house = house();
+    let phone = Handset::log_in(&house, "15550000001").await;
+    (house, phone)
+}
+
+#[actix_web::test]
+async fn the_phone_that_stands_there_pays_what_an_iso_terminal_asks() {
+    let (house, phone) = stage().await;
+    let told = Pos::on(&house).sold(&phone, &SALE, "right").await;
+    assert_eq!(told.code(), ("0210", "00"));
+    assert_eq!((told.fields[&37].len(), told.fields[&38].len()), (12, 6));
+    for (n, value) in SALE {
+        assert_eq!(told.fields[&n], value, "field {n} comes back");
+    }
+}
+
+#[actix_web::test]
+async fn every_dialect_pays() {
+    let (house, phone) = stage().await;
+    for (dialect, stan) in [("iso87-ascii", "000201"), ("iso87-ascii-bin", "000202"), ("iso87-bcd", "000203")] {
+        let pos = Pos::speaking(dialect, &house, ResponseCode::APPROVED);
+        let told = pos.sold(&phone, &sale_but(&[(11, stan)]), "right").await;
+        assert_eq!(told.code(), ("0210", "00"), "{dialect}");
+    }
+    let pos = Pos::speaking("cup-pos", &house, ResponseCode::APPROVED);
+    let sale = sale_but(&[(7, ""), (12, ""), (13, ""), (60, "22000007000")]);
+    assert_eq!(pos.sold(&phone, &sale, "right").await.code(), ("0210", "00"));
+    let void = sale_but(&[(3, "200000"), (7, ""), (11, "000124"), (60, "23000007000"), (61, "000007000123")]);
+    assert_eq!(pos.told("0200", &void).await.code(), ("0210", "00"));
+    let (_, again) = (pos.told("0201", &sale).await, pos.told("0201", &sale).await);
+    assert_eq!(again.code(), ("0210", "68"), "the sale was voided");
+}
+
+#[actix_web::test]
+async fn a_repeat_is_answered_word_for_word_in_flight_and_for_ever() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    let (first, meanwhile) = join(pos.sold(&phone, &SALE, "right"), pos.told("0201", &SALE)).await;
+    assert_eq!(first.frame, meanwhile.frame);
+    tokio::time::advance(Duration::from_hours(1)).await;
+    assert_eq!(pos.told("0201", &SALE).await.frame, first.frame);
+    assert_eq!(pos.told("0200", &SALE).await.frame, first.frame);
+}
+
+#[actix_web::test]
+async fn a_trace_number_that_was_used_for_something_else_is_a_duplicate() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    pos.sold(&phone, &SALE, "right").await;
+    for change in [(4, "000000001251"), (12, "111531")] {
+        assert_eq!(pos.told("0200", &sale_but(&[change])).await.code(), ("0210", "94"), "{change:?}");
+    }
+}
+
+#[actix_web::test]
+async fn what_nobody_pays_is_told_in_time() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::on(&house);
+    let began = tokio::time::Instant::now();
+    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "68"));
+    assert!(began.elapsed() <= PATIENCE - MARGIN + Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[actix_web::test]
+async fn a_silent_platform_is_reversed_and_the_terminal_is_told_in_time() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    let began = tokio::time::Instant::now();
+    let paying = async {
+        phone.stand_at("T1").await.expect(200);
+        let confirmed = phone.confirm(&phone.card().await).await.expect(200);
+        drop(phone.pay(&confirmed, "silent").await);
+    };
+    let (told, ()) = join(pos.told("0200", &SALE), paying).await;
+    assert_eq!(told.code(), ("0210", "91"));
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+}
+
+#[actix_web::test]
+async fn a_reversal_takes_back_what_it_names_and_is_repeated_word_for_word() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    let paid = pos.sold(&phone, &SALE, "right").await;
+    let undone = pos.told("0400", &sale_but(&[(11, "000124"), (39, "68"), (90, DATA)])).await;
+    assert_eq!(undone.code(), ("0410", "00"));
+    assert_eq!(undone.fields[&37], paid.fields[&37], "it is about the same payment");
+    let again = pos.told("0401", &sale_but(&[(11, "000124"), (39, "68"), (90, DATA)])).await;
+    assert_eq!(again.frame, undone.frame);
+    assert_eq!(pos.told("0201", &SALE).await.code(), ("0210", "68"));
+}
+
+#[actix_web::test]
+async fn a_reversal_by_our_reference_alone_finds_its_original() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    let paid = pos.sold(&phone, &SALE, "right").await;
+    let by_reference = sale_but(&[(11, "000124"), (7, "1123000000"), (37, &paid.fields[&37])]);
+    assert_eq!(pos.told("0420", &by_reference).await.code(), ("0430", "00"));
+    assert_eq!(pos.told("0201", &SALE).await.code(), ("0210", "68"));
+}
+
+#[actix_web::test]
+async fn a_reversal_that_arrives_first_refuses_its_original() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::on(&house);
+    assert_eq!(pos.told("0400", &sale_but(&[(11, "000124"), (90, DATA)])).await.code(), ("0410", "00"));
+    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "68"));
+}
+
+#[actix_web::test]
+async fn a_line_may_say_that_an_original_is_unknown_and_it_is_refused_all_the_same() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::speaking("iso87-ascii", &house, ResponseCode::NOT_FOUND);
+    // Without original data: its own numbers, of whichever class.
+    assert_eq!(pos.told("0400", &SALE).await.code(), ("0410", "25"));
+    assert_eq!(pos.told("0100", &SALE).await.code(), ("0110", "68"));
+    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "68"));
+}
+
+#[actix_web::test]
+async fn a_reversal_of_what_is_under_way_ends_it_for_both() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::on(&house);
+    let undoing = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        pos.told("0400", &sale_but(&[(11, "000124"), (90, DATA)])).await
+    };
+    let (sale, undone) = join(pos.told("0200", &SALE), undoing).await;
+    assert_eq!((sale.code(), undone.code()), (("0210", "68"), ("0410", "00")));
+}
+
+#[actix_web::test]
+async fn a_partial_reversal_keeps_what_it_says_and_refunds_never_exceed_the_rest() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    pos.sold(&phone, &SALE, "right").await;
+    let kept = "000000001000000000000000000000000000000000";
+    let part = sale_but(&[(11, "000124"), (90, DATA), (95, kept)]);
+    assert_eq!(pos.told("0400", &part).await.code(), ("0410", "00"));
+    assert_eq!(pos.told("0401", &part).await.code(), ("0410", "00"), "the same part again");
+    let back = |stan, amount| sale_but(&[(3, "200000"), (4, amount), (11, stan), (90, DATA)]);
+    assert_eq!(pos.told("0200", &back("000125", "000000001001")).await.code(), ("0210", "13"));
+    assert_eq!(pos.told("0200", &back("000126", "000000001000")).await.code(), ("0210", "00"));
+    assert_eq!(pos.told("0201", &back("000126", "000000001000")).await.code(), ("0210", "00"));
+    assert_eq!(pos.told("0200", &back("000127", "000000000001")).await.code(), ("0210", "13"));
+}
+
+#[actix_web::test]
+async fn a_completion_for_less_gives_the_rest_back_and_one_of_nothing_is_not_found() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    let completion = sale_but(&[(4, "000000001200"), (11, "000124"), (90, DATA)]);
+    assert_eq!(pos.told("0220", &completion).await.code(), ("0230", "25"));
+    pos.sold(&phone, &SALE, "right").await;
+    assert_eq!(pos.told("0220", &completion).await.code(), ("0230", "00"));
+    assert_eq!(pos.told("0221", &completion).await.code(), ("0230", "00"));
+}
+
+#[actix_web::test]
+async fn who_is_not_known_and_what_is_not_offered_is_told_why() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::on(&house);
+    assert_eq!(pos.told("0200", &sale_but(&[(41, "T9      ")])).await.code(), ("0210", "58"));
+    assert_eq!(pos.told("0200", &sale_but(&[(42, "kiosk          ")])).await.code(), ("0210", "03"));
+    assert_eq!(pos.told("0200", &sale_but(&[(3, "310000")])).await.code(), ("0210", "40"));
+    assert_eq!(pos.told("0200", &sale_but(&[(4, "000000000000")])).await.code(), ("0210", "13"));
+    assert_eq!(pos.told("0200", &sale_but(&[(49, "840"), (11, "000124")])).await.code(), ("0210", "92"));
+    assert_eq!(pos.told("0200", &sale_but(&[(4, "000000050001"), (11, "000125")])).await.code(), ("0210", "61"));
+}
+
+#[actix_web::test]
+async fn what_cannot_be_read_is_answered_30_where_somebody_can_be_answered() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::on(&house);
+    let sound = pos.written("0200", &SALE);
+    let trailing = [&sound[..], b"0"].concat();
+    assert_eq!(pos.ask_bytes(trailing.into()).await.unwrap().code(), ("0210", "30"));
+    assert!(pos.ask_bytes(sound.slice(..sound.len() - 40)).await.is_none(), "DE 41 was not read");
+    assert!(pos.ask_bytes(Bytes::from_static(&[0xff; 40])).await.is_none());
+    assert!(pos.ask("0210", &SALE).await.is_none(), "an answer is not answered");
+}
+
+#[actix_web::test]
+async fn a_switch_that_is_full_says_91_and_has_done_nothing() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    house.gate.drain();
+    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "91"));
+    drop(phone);
+}
+
+#[actix_web::test]
+async fn sign_on_echo_and_sign_off_are_answered_with_what_they_brought() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::on(&house);
+    for code in ["001", "301", "002"] {
+        let told = pos.told("0800", &[(7, "1122101530"), (11, "000001"), (41, "T1      "), (70, code)]).await;
+        assert_eq!((told.code(), told.fields[&70].as_str()), (("0810", "00"), code));
+    }
+}
