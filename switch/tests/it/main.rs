@@ -17,6 +17,7 @@ mod doors;
 mod events;
 mod house;
 mod kills;
+mod lines;
 mod metrics;
 mod onsite_payment;
 mod pages;
