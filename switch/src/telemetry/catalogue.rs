@@ -39,7 +39,7 @@ const ANSWERS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
 /// All of them, by the room in which they are counted.
-pub const METRICS: [Metric; 31] = [
+pub const METRICS: [Metric; 40] = [
     counter(
         "turnout_payments_total",
         "Payments that were decided, by outcome and by the reason of a refusal.",
@@ -76,6 +76,25 @@ pub const METRICS: [Metric; 31] = [
         "From a request's head to its answer, waits that were asked for included.",
     ),
     gauge("turnout_http_in_flight", Unit::Count, "Requests that are being answered."),
+    counter(
+        "turnout_line_messages_total",
+        "Messages of terminals that were answered, by line, class of the MTI and response code.",
+    ),
+    seconds(
+        "turnout_line_round_trip_seconds",
+        PATIENCE,
+        "From a terminal's message to its answer, people's time included.",
+    ),
+    gauge("turnout_line_in_flight", Unit::Count, "Messages of terminals that are being answered."),
+    gauge("turnout_line_connections", Unit::Count, "Connections of a line."),
+    counter("turnout_line_closed_total", "Connections that ended, or were turned away, by reason."),
+    counter("turnout_line_keep_alives_total", "Empty frames that were sent back."),
+    counter("turnout_line_bad_frames_total", "Bytes that were no frame, by reason."),
+    counter(
+        "turnout_line_dropped_total",
+        "Messages that matched nothing, and answers that could not be given, by reason.",
+    ),
+    counter("turnout_line_mac_failures_total", "Messages whose MAC was wrong or missing."),
     counter("turnout_platform_requests_total", "Requests to platforms, by operation and outcome."),
     seconds(
         "turnout_platform_request_seconds",

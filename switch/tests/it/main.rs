@@ -18,6 +18,7 @@ mod events;
 mod house;
 mod iso_door;
 mod kills;
+mod lines;
 mod metrics;
 mod onsite_payment;
 mod pages;

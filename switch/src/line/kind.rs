@@ -1,0 +1,141 @@
+//! How messages are counted: by class and response code, in closed sets, so that nobody's input becomes a label.
+
+/// What a message was, and how it was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageKind {
+    /// What it was about.
+    pub class: MessageClass,
+    /// DE 39 of the answer.
+    pub code: CodeLabel,
+}
+
+/// What a message is about: the second digit of its MTI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageClass {
+    /// x1xx.
+    Authorization,
+    /// x2xx.
+    Financial,
+    /// x3xx.
+    File,
+    /// x4xx.
+    Reversal,
+    /// x5xx.
+    Reconciliation,
+    /// x6xx.
+    Administrative,
+    /// x7xx.
+    Fee,
+    /// x8xx.
+    Network,
+    /// Nobody could read it.
+    Unreadable,
+}
+
+impl MessageClass {
+    /// The class of an MTI in four digits, as `0200`.
+    pub const fn of_mti(mti: &str) -> Self {
+        match mti.as_bytes() {
+            [_, class, _, _] => match class {
+                b'1' => Self::Authorization,
+                b'2' => Self::Financial,
+                b'3' => Self::File,
+                b'4' => Self::Reversal,
+                b'5' => Self::Reconciliation,
+                b'6' => Self::Administrative,
+                b'7' => Self::Fee,
+                b'8' => Self::Network,
+                _ => Self::Unreadable,
+            },
+            _ => Self::Unreadable,
+        }
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Authorization => "authorization",
+            Self::Financial => "financial",
+            Self::File => "file",
+            Self::Reversal => "reversal",
+            Self::Reconciliation => "reconciliation",
+            Self::Administrative => "administrative",
+            Self::Fee => "fee",
+            Self::Network => "network",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// The DE 39 codes that are counted by themselves.
+const CODES: [&str; 41] = [
+    "00", "01", "02", "03", "04", "05", "10", "12", "13", "14", "15", "17", "21", "25", "30", "40", "41",
+    "43", "51", "54", "55", "57", "58", "61", "62", "63", "65", "68", "75", "76", "77", "88", "91", "92",
+    "94", "95", "96", "97", "98", "99", "A0",
+];
+
+/// A response code as a label: one of a closed set, `other`, or `none` where nothing was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CodeLabel(&'static str);
+
+impl CodeLabel {
+    /// There was no answer, or none with a code.
+    pub const NONE: Self = Self("none");
+
+    /// The label of a code.
+    pub fn of(code: &str) -> Self {
+        Self(CODES.iter().find(|known| **known == code).map_or("other", |known| known))
+    }
+
+    /// The label.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Why a message belongs to nothing that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmatched {
+    /// No terminal has this DE 41.
+    Terminal,
+    /// A reversal, advice or completion of something that was never begun.
+    Original,
+    /// An answer that nobody waits for.
+    Answer,
+}
+
+impl Unmatched {
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::Terminal => "unknown_terminal",
+            Self::Original => "unknown_original",
+            Self::Answer => "unexpected_answer",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_mti_is_counted_by_its_class_and_nothing_else_becomes_a_label() {
+        for (mti, class) in [
+            ("0200", "financial"),
+            ("0421", "reversal"),
+            ("1804", "network"),
+            ("0900", "unreadable"),
+            ("02000", "unreadable"),
+            ("", "unreadable"),
+        ] {
+            assert_eq!(MessageClass::of_mti(mti).name(), class, "{mti}");
+        }
+    }
+
+    #[test]
+    fn a_code_that_nobody_listed_is_counted_as_other() {
+        assert_eq!(CodeLabel::of("00").as_str(), "00");
+        assert_eq!(CodeLabel::of("ZZ").as_str(), "other");
+        assert_eq!(CodeLabel::of("").as_str(), "other");
+    }
+}
