@@ -8,3 +8,4 @@ mod iso8583;
 mod journal;
 mod players;
 mod read_model;
+mod security_module;
