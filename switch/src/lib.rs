@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod house;
 pub mod hygiene;
+pub mod iso;
 pub mod line;
 mod overview;
 pub mod sandbox;

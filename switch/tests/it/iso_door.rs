@@ -81,6 +81,8 @@ impl Pos {
     /// A sale that the phone pays with this credential.
     async fn sold(&self, phone: &Handset, sale: &[(u8, &str)], credential: &str) -> Told {
         let paying = async {
+            // The amount comes before the phone.
+            tokio::time::sleep(Duration::from_millis(100)).await;
             phone.stand_at("T1").await.expect(200);
             let confirmed = phone.confirm(&phone.card().await).await.expect(200);
             phone.pay(&confirmed, credential).await.expect(200);
@@ -131,12 +133,15 @@ async fn the_phone_that_stands_there_pays_what_an_iso_terminal_asks() {
 
 #[actix_web::test]
 async fn every_dialect_pays() {
-    let (house, phone) = stage().await;
-    for (dialect, stan) in [("iso87-ascii", "000201"), ("iso87-ascii-bin", "000202"), ("iso87-bcd", "000203")] {
+    tokio::time::pause();
+    for dialect in ["iso87-ascii", "iso87-ascii-bin", "iso87-bcd"] {
+        let house = house();
+        let phone = Handset::log_in(&house, "15550000001").await;
         let pos = Pos::speaking(dialect, &house, ResponseCode::APPROVED);
-        let told = pos.sold(&phone, &sale_but(&[(11, stan)]), "right").await;
-        assert_eq!(told.code(), ("0210", "00"), "{dialect}");
+        assert_eq!(pos.sold(&phone, &SALE, "right").await.code(), ("0210", "00"), "{dialect}");
     }
+    let house = house();
+    let phone = Handset::log_in(&house, "15550000001").await;
     let pos = Pos::speaking("cup-pos", &house, ResponseCode::APPROVED);
     let sale = sale_but(&[(7, ""), (12, ""), (13, ""), (60, "22000007000")]);
     assert_eq!(pos.sold(&phone, &sale, "right").await.code(), ("0210", "00"));
