@@ -6,7 +6,7 @@ mod flows;
 mod proof;
 
 pub use flows::{Flows, Rules};
-pub use proof::Proof;
+pub use proof::{MacRules, Proof};
 
 use crate::line::{Answered, Answering, CodeLabel, Line, MessageClass, MessageKind, Unmatched};
 use actors::domain::response_code::ResponseCode;
@@ -59,7 +59,11 @@ impl IsoDoor {
         }
         if let Err(code) = self.proof.verified(&message).await {
             line.mac_failed();
-            tracing::warn!(line = line.name(), code = code.as_str(), "a message without a proof of its origin");
+            tracing::warn!(
+                line = line.name(),
+                code = code.as_str(),
+                "a message without a proof of its origin"
+            );
             return self.refused(&message, code).await;
         }
         let asked = match translate::read(&message) {
@@ -69,7 +73,10 @@ impl IsoDoor {
         let terminal = asked.terminal;
         let told = self.flows.fulfil(arrived, asked).await;
         let Some(told) = told else {
-            return Answered { terminal: Some(terminal), ..silent(MessageClass::of_mti(message.mti().as_str()), false) };
+            return Answered {
+                terminal: Some(terminal),
+                ..silent(MessageClass::of_mti(message.mti().as_str()), false)
+            };
         };
         match told.code {
             ResponseCode::NOT_PERMITTED_TO_TERMINAL => line.unmatched(Unmatched::Terminal),

@@ -192,7 +192,9 @@ impl Flows {
             Err(refused) => return Told::code(code_of(refused)),
         };
         let reference = trace.reference(known.terminal);
-        let Phase::Paid(deal, ..) = report.payment.phase() else { return Told::about(if_not_paid, reference) };
+        let Phase::Paid(deal, ..) = report.payment.phase() else {
+            return Told::about(if_not_paid, reference);
+        };
         match deal.order.money.minus(kept) {
             None => Told::about(ResponseCode::INVALID_AMOUNT, reference),
             Some(rest) if rest.is_zero() => Told::about(ResponseCode::APPROVED, reference),

@@ -1,18 +1,22 @@
 //! The on-site payment as an ISO 8583 terminal sees it: bytes into the door, bytes out of it, in virtual time.
 use crate::visitors::Handset;
 use crate::world::{House, house};
+use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
-use adapters::iso8583::builder::Builder;
+use actors::ports::security_module::{Cipher, KeyRef, KeyRole, MacAlgorithm, SecurityModule};
+use adapters::dice::SystemDice;
+use adapters::iso8583::builder::{BuildFault, Builder};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::Framing;
 use adapters::iso8583::message::Message;
 use adapters::iso8583::mti::Mti;
+use adapters::security_module::{ConfiguredKey, SoftwareSecurityModule};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::join;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use switch::iso::{Flows, IsoDoor, Proof, Rules};
+use switch::iso::{Flows, IsoDoor, MacRules, Proof, Rules};
 use switch::line::{Answering, Line, LineSettings, Lines};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,12 +47,16 @@ impl Pos {
     }
 
     fn speaking(dialect: &str, house: &House, unseen_reversal: ResponseCode) -> Self {
+        Self::proven_by(Proof::Network, dialect, house, unseen_reversal)
+    }
+
+    fn proven_by(proof: Proof, dialect: &str, house: &House, unseen_reversal: ResponseCode) -> Self {
         let settings = LineSettings::standard("till", "len2".parse::<Framing>().unwrap(), dialect);
         let lines = Lines::new(&house.clock, 100, [settings]);
         let dialect = Dialect::named(dialect).unwrap();
         let rules = Rules { patience: PATIENCE, margin: MARGIN, unseen_reversal };
         let flows = Flows::new(house.board.clone(), rules);
-        let door = IsoDoor::new(Arc::new(dialect.clone()), flows, Proof::Network);
+        let door = IsoDoor::new(Arc::new(dialect.clone()), flows, proof);
         Self { door, line: Arc::clone(&lines.all()[0]), dialect }
     }
 
@@ -285,7 +293,10 @@ async fn who_is_not_known_and_what_is_not_offered_is_told_why() {
     assert_eq!(pos.told("0200", &sale_but(&[(3, "310000")])).await.code(), ("0210", "40"));
     assert_eq!(pos.told("0200", &sale_but(&[(4, "000000000000")])).await.code(), ("0210", "13"));
     assert_eq!(pos.told("0200", &sale_but(&[(49, "840"), (11, "000124")])).await.code(), ("0210", "92"));
-    assert_eq!(pos.told("0200", &sale_but(&[(4, "000000050001"), (11, "000125")])).await.code(), ("0210", "61"));
+    assert_eq!(
+        pos.told("0200", &sale_but(&[(4, "000000050001"), (11, "000125")])).await.code(),
+        ("0210", "61")
+    );
 }
 
 #[actix_web::test]
@@ -298,6 +309,79 @@ async fn what_cannot_be_read_is_answered_30_where_somebody_can_be_answered() {
     assert!(pos.ask_bytes(sound.slice(..sound.len() - 40)).await.is_none(), "DE 41 was not read");
     assert!(pos.ask_bytes(Bytes::from_static(&[0xff; 40])).await.is_none());
     assert!(pos.ask("0210", &SALE).await.is_none(), "an answer is not answered");
+}
+
+/// The MAC of a line whose key is in the house.
+fn mac_rules(algorithm: MacAlgorithm) -> MacRules {
+    let name = KeyName::new("zone-mac").unwrap();
+    let (cipher, digits) = match algorithm {
+        MacAlgorithm::AesCmac => (Cipher::Aes128, "000102030405060708090a0b0c0d0e0f"),
+        _ => (Cipher::Tdes, "0123456789abcdeffedcba9876543210"),
+    };
+    let key = ConfiguredKey::new(name, KeyRole::Mac, cipher, digits, None).unwrap();
+    let module = SoftwareSecurityModule::new([key], Arc::new(SystemDice::new().unwrap())).unwrap();
+    MacRules { module: Arc::new(module), algorithm, key: name, refusal: ResponseCode::SECURITY_VIOLATION }
+}
+
+/// A message with the MAC that the rules want, and one bit of it turned if asked.
+async fn sealed(rules: &MacRules, pos: &Pos, mti: &str, fields: &[(u8, &str)]) -> Bytes {
+    let mut builder = Builder::new(pos.dialect, Mti::parse(mti.as_bytes()).unwrap());
+    for (n, value) in fields {
+        builder.set(*n, value).unwrap();
+    }
+    let (mut covered, mut out) = (Vec::new(), BytesMut::new());
+    let mut draft = BytesMut::new();
+    let note = |bytes: &[u8]| {
+        covered.extend_from_slice(bytes);
+        Ok::<_, BuildFault>([0; 8])
+    };
+    builder.finish_with_mac(&mut draft, note).unwrap();
+    let mac = rules.module.mac(KeyRef::Named(rules.key), rules.algorithm, &covered).await.unwrap();
+    builder.finish_with_mac(&mut out, |_| Ok::<_, BuildFault>(mac.0)).unwrap();
+    out.freeze()
+}
+
+#[actix_web::test]
+async fn on_a_line_with_macs_what_is_proven_is_served_and_answered_with_one() {
+    tokio::time::pause();
+    for (algorithm, dialect) in [
+        (MacAlgorithm::X919, "iso87-ascii"),
+        (MacAlgorithm::AesCmac, "iso87-ascii-bin"),
+        (MacAlgorithm::Iso16609Tdes, "iso87-bcd"),
+        (MacAlgorithm::X919Left4, "iso87-bcd"),
+    ] {
+        let house = house();
+        let rules = mac_rules(algorithm);
+        let pos = Pos::proven_by(Proof::Mac(rules.clone()), dialect, &house, ResponseCode::APPROVED);
+        let echo =
+            sealed(&rules, &pos, "0800", &[(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "301")]).await;
+        let told = pos.ask_bytes(echo).await.unwrap();
+        assert_eq!(told.code(), ("0810", "00"), "{algorithm:?}");
+        let answer = Message::parse(pos.dialect, &told.frame).unwrap();
+        let scope = answer.mac_scope().expect("an answer with a MAC");
+        let key = KeyRef::Named(rules.key);
+        assert_eq!(rules.module.verify_mac(key, algorithm, scope.covered, &scope.mac).await, Ok(()));
+    }
+}
+
+#[actix_web::test]
+async fn on_a_line_with_macs_what_is_not_proven_is_refused_and_does_nothing() {
+    let (house, _phone) = stage().await;
+    let rules = mac_rules(MacAlgorithm::X919);
+    let pos = Pos::proven_by(Proof::Mac(rules.clone()), "iso87-bcd", &house, ResponseCode::APPROVED);
+    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "63"), "without a MAC");
+    let mut forged = sealed(&rules, &pos, "0200", &SALE).await.to_vec();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    assert_eq!(pos.ask_bytes(forged.into()).await.unwrap().code(), ("0210", "63"), "with a wrong one");
+    let mut changed = sealed(&rules, &pos, "0200", &SALE).await.to_vec();
+    // The amount's last digit but one.
+    let amount = changed.windows(6).position(|bytes| bytes == [0, 0, 0, 0, 0x12, 0x50]).unwrap();
+    changed[amount + 4] = 0x92;
+    assert_eq!(pos.ask_bytes(changed.into()).await.unwrap().code(), ("0210", "63"), "of another message");
+    let free = pos.told("0800", &[(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "001")]).await;
+    assert_eq!(free.code(), ("0810", "00"), "a terminal signs on before it has a key");
+    assert!(house.journal.records().is_empty(), "nothing of it was taken in");
 }
 
 #[actix_web::test]
