@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod checked;
+mod lines;
 pub use checked::{Checked, CheckedPlatform, KnownRoster, Problem, Problems, Surroundings};
+pub use lines::{CheckedLine, LineConfig};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -56,6 +58,9 @@ pub struct Config {
     /// A file with more terminals, one JSON object a line, with the same keys as a `[[terminal]]`.
     #[serde(default)]
     pub terminals_file: Option<PathBuf>,
+    /// The lines: where terminals connect over TCP that speak ISO 8583.
+    #[serde(default)]
+    pub lines: Vec<LineConfig>,
 }
 
 /// Where this node keeps its truth.

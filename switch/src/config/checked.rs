@@ -1,7 +1,9 @@
 //! A configuration in which every part makes sense, and what is said of one in which not.
 //!
 //! All problems are found in one go, each with the key it stands under.
-use super::{Codes, Config, Listener, Plain, Platform, Secret, Terminal, profile, terminal};
+use super::{
+    CheckedLine, Codes, Config, Listener, Plain, Platform, Secret, Terminal, lines, profile, terminal,
+};
 use crate::api::{TerminalKeys, is_key_of};
 use actors::domain::identity::{MerchantId, PlatformId, TerminalId};
 use actors::domain::merchant::MerchantProfile;
@@ -21,6 +23,8 @@ pub struct Checked {
     pub roster: Arc<KnownRoster>,
     /// The platforms with their secrets.
     pub platforms: Vec<CheckedPlatform>,
+    /// The lines.
+    pub lines: Vec<CheckedLine>,
     /// Signs access tokens; `None` for a fresh one.
     pub token_secret: Option<Zeroizing<String>>,
     /// The admin listener's token.
@@ -148,6 +152,7 @@ impl Config {
             self.login.token_secret.as_ref().and_then(|s| found.secret("login.token_secret", s));
         let admin_token = self.admin.token.as_ref().and_then(|s| found.secret("admin.token", s));
         found.numbers(&self);
+        let lines = lines::checked(&self.lines, &mut |key, what| found.wrong(key, what));
         for (key, listener) in
             [("phones", &self.phones), ("terminals", &self.terminals), ("admin", &self.admin)]
         {
@@ -160,7 +165,8 @@ impl Config {
             );
         }
         if found.problems.is_empty() {
-            Ok(Checked { config: self, roster: Arc::new(roster), platforms, token_secret, admin_token })
+            let roster = Arc::new(roster);
+            Ok(Checked { config: self, roster, platforms, lines, token_secret, admin_token })
         } else {
             Err(Problems(found.problems))
         }
