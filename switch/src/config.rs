@@ -18,7 +18,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod checked;
+mod keys;
+mod lines;
 pub use checked::{Checked, CheckedPlatform, KnownRoster, Problem, Problems, Surroundings};
+pub use keys::Key;
+pub use lines::{CheckedLine, LineConfig, LineMac, UnseenReversal};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -56,6 +60,12 @@ pub struct Config {
     /// A file with more terminals, one JSON object a line, with the same keys as a `[[terminal]]`.
     #[serde(default)]
     pub terminals_file: Option<PathBuf>,
+    /// The lines: where terminals connect over TCP that speak ISO 8583.
+    #[serde(default)]
+    pub lines: Vec<LineConfig>,
+    /// The keys of the security module.
+    #[serde(rename = "key", default)]
+    pub keys: Vec<Key>,
 }
 
 /// Where this node keeps its truth.
@@ -289,8 +299,9 @@ pub struct Terminal {
     pub id: String,
     /// The merchant it belongs to.
     pub merchant: String,
-    /// The SHA-256 of its key, 64 hex digits: `printf %s KEY | sha256sum`.
-    pub key_sha256: String,
+    /// The SHA-256 of its key, 64 hex digits: `printf %s KEY | sha256sum`. Without one it comes over a line only.
+    #[serde(default)]
+    pub key_sha256: Option<String>,
 }
 
 impl Config {
@@ -447,11 +458,11 @@ fn route(code: &str, platform: &str, known: &[PlatformId]) -> Result<Route, Stri
 }
 
 /// A terminal's id, merchant and key digest, from what the operator wrote.
-fn terminal(terminal: &Terminal) -> Result<(TerminalId, MerchantId, [u8; 32]), (String, String)> {
+fn terminal(terminal: &Terminal) -> Result<(TerminalId, MerchantId, Option<[u8; 32]>), (String, String)> {
     let id = TerminalId::new(&terminal.id).map_err(|e| ("id".to_owned(), e.to_string()))?;
     let merchant = MerchantId::new(&terminal.merchant).map_err(|e| ("merchant".to_owned(), e.to_string()))?;
-    let digest = digest(&terminal.key_sha256)
-        .ok_or_else(|| ("key_sha256".to_owned(), "a SHA-256 has 64 hex digits".to_owned()))?;
+    let wrong = || ("key_sha256".to_owned(), "a SHA-256 has 64 hex digits".to_owned());
+    let digest = terminal.key_sha256.as_deref().map(|hex| digest(hex).ok_or_else(wrong)).transpose()?;
     Ok((id, merchant, digest))
 }
 

@@ -5,6 +5,7 @@
 //! the journal. Only here are real servers and real arbiters started.
 use crate::api::{AdminAccess, Codes as ShownCodes, Doors, Ports as DoorPorts, Readiness, Settings, Tokens};
 use crate::config::{Checked, Codes, InterfaceKind};
+use crate::line::Lines;
 use crate::overview::LiveOverview;
 use actix_rt::ArbiterHandle;
 use actix_web::dev::ServerHandle;
@@ -32,6 +33,7 @@ use zeroize::Zeroizing;
 
 mod door;
 mod following;
+mod lines;
 mod platforms;
 mod tls;
 
@@ -46,12 +48,15 @@ const GATE_WAIT: Duration = Duration::from_secs(1);
 pub struct House {
     /// Where its doors are.
     pub addresses: Addresses,
+    /// And its lines, by name.
+    pub line_addresses: Vec<(String, SocketAddr)>,
     /// What the start found in the journal.
     pub recovery: Recovery,
     /// How many keepers had something open.
     pub woken: usize,
     switchboard: Switchboard,
     doors: Arc<Doors>,
+    lines: Arc<Lines>,
     journal: Running,
     gate: Gate,
     watch: Watch,
@@ -72,7 +77,7 @@ pub struct Addresses {
 
 impl House {
     /// Opens the house on the current actix system.
-    pub async fn open(checked: Checked, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+    pub async fn open(mut checked: Checked, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let node = &checked.config.node;
         let journal = open_journal(&checked).await?;
         let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at_least(last_instant(&journal)));
@@ -85,7 +90,11 @@ impl House {
         world.furnish(rooms.clone());
         let switchboard = Switchboard::new(Arc::clone(&world));
         let is_ready = Arc::new(AtomicBool::new(false));
-        let overview = LiveOverview::new(switchboard.clone(), journal.journal.clone());
+        let keys = std::mem::take(&mut checked.keys);
+        let module = lines::security_module(keys, &checked.lines, Arc::clone(&dice)).await?;
+        let (lines, bound_lines) = lines::bound(&checked, &clock)?;
+        let line_addresses = lines::addresses(&bound_lines)?;
+        let overview = LiveOverview::new(switchboard.clone(), journal.journal.clone(), Arc::clone(&lines));
         let ports = DoorPorts {
             switchboard: switchboard.clone(),
             terminal_keys: checked.roster.clone(),
@@ -94,15 +103,30 @@ impl House {
             overview: Arc::new(overview.clone()),
             metrics: Arc::new(move || metrics.render()),
             readiness: readiness(&is_ready),
+            lines: Arc::clone(&lines),
         };
         let doors = Arc::new(Doors::new(ports, settings(&checked)));
         let (addresses, servers, arbiters) = open_doors(&checked, &doors).await?;
         let watch = start_actors(&checked, &rooms, &world, &clock, &arbiters);
         following::follow(journal.journal.clone(), read_model, overview);
         let woken = switchboard.wake_all().await;
+        lines::serve(bound_lines, &checked.lines, &module, &switchboard, &arbiters);
         is_ready.store(true, Ordering::Release);
         let recovery = journal.recovery;
-        Ok(Self { addresses, recovery, woken, switchboard, doors, journal, gate, watch, servers, is_ready })
+        Ok(Self {
+            addresses,
+            line_addresses,
+            recovery,
+            woken,
+            switchboard,
+            doors,
+            lines,
+            journal,
+            gate,
+            watch,
+            servers,
+            is_ready,
+        })
     }
 
     /// The way to its actors.
@@ -116,7 +140,9 @@ impl House {
         self.is_ready.store(false, Ordering::Release);
         self.gate.drain();
         self.doors.streams().hang_up();
+        self.lines.drain();
         self.emptied().await;
+        self.lines.emptied(CLOSING).await;
         // The actors live on the web workers' threads and end with them.
         self.watch.stand_down();
         for server in self.servers {

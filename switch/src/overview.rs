@@ -3,8 +3,10 @@
 //! It is fed with the rows that the read model's follower folds anyway, and asks the outboxes and the actors' census
 //! when somebody looks. It forgets: ten seconds of rates, a minute of latencies, thirty payments.
 use crate::api::{
-    ActorCounts, JournalAt, Latency, Overlook, Overview, OwedItem, OwedSum, Rates, Recent, RefusalView,
+    ActorCounts, JournalAt, Latency, LineView, Overlook, Overview, OwedItem, OwedSum, Rates, Recent,
+    RefusalView,
 };
+use crate::line::Lines;
 use actors::domain::identity::PaymentId;
 use actors::domain::outbox::Standing;
 use actors::domain::payment::status::Status;
@@ -39,6 +41,7 @@ const LIST_WITHIN: Duration = Duration::from_secs(2);
 pub struct LiveOverview {
     switchboard: Switchboard,
     journal: FileJournal,
+    lines: Arc<Lines>,
     began: Timestamp,
     seen: Arc<Mutex<Seen>>,
 }
@@ -59,9 +62,9 @@ enum Happened {
 
 impl LiveOverview {
     /// An overview that has seen nothing yet.
-    pub fn new(switchboard: Switchboard, journal: FileJournal) -> Self {
+    pub fn new(switchboard: Switchboard, journal: FileJournal, lines: Arc<Lines>) -> Self {
         let began = switchboard.now();
-        Self { switchboard, journal, began, seen: Arc::default() }
+        Self { switchboard, journal, lines, began, seen: Arc::default() }
     }
 
     /// A payment is so now. Rows from before this process began only fill in what is open.
@@ -181,6 +184,7 @@ impl LiveOverview {
                 merchants: rooms.merchants.census().live,
             },
             journal: JournalAt { durable_seq: self.journal.durable_seq().0 },
+            lines: self.lines.all().iter().map(|line| LineView::of(line)).collect(),
             recent: seen.recent.iter().filter_map(|row| recent(row, roster)).collect(),
         }
     }

@@ -11,7 +11,7 @@ use super::problem::{Kind, Problem};
 use super::terminal_keys::sha256;
 use super::trace::{Trace, trace};
 use super::views::{HistoryPayment, Payments};
-use super::{openapi, pages, sse};
+use super::{lines, openapi, pages, sse};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use actors::domain::identity::{PayerId, TerminalId};
@@ -66,7 +66,9 @@ pub fn admin(doors: &Arc<Doors>) -> impl FnOnce(&mut web::ServiceConfig) + use<>
             .serve("/v1/overview/events", "overview_events", [get(web::to(follow_overview))])
             .serve("/v1/payments", "payments", [get(web::to(search))])
             .serve("/v1/payments/{id}/trace", "trace", [get(web::to(trace_payment))])
-            .serve("/v1/outbox", "outbox", [get(web::to(outbox))]);
+            .serve("/v1/outbox", "outbox", [get(web::to(outbox))])
+            .serve("/v1/lines", "lines", [get(web::to(lines::list_lines))])
+            .serve("/v1/terminals", "terminals_seen", [get(web::to(lines::list_terminals))]);
         openapi::serve(&mut table, openapi::admin_document());
         pages::serve(&mut table, "live.html");
     }

@@ -7,6 +7,7 @@ use super::overview::Overview;
 use super::sse::Streams;
 use super::terminal_keys::TerminalKeys;
 use super::token::Tokens;
+use crate::line::Lines;
 use actors::answer::Fault;
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::history::History;
@@ -38,6 +39,8 @@ pub struct Ports {
     pub metrics: MetricsText,
     /// The answer of `/readyz`.
     pub readiness: ReadinessCheck,
+    /// The lines of terminals that speak ISO 8583.
+    pub lines: Arc<Lines>,
 }
 
 /// What the doors need. Shared by all workers of all listeners of a process.

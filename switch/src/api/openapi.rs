@@ -4,7 +4,7 @@
 //! is added here to every operation that it can happen to, so that no status is undocumented.
 use super::doorman::{Table, get};
 use super::problem::{MEDIA_TYPE, Problem, ProblemBody};
-use super::{admin, callbacks, phones, terminals};
+use super::{admin, callbacks, lines, phones, terminals};
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
@@ -132,6 +132,8 @@ pub fn admin_document() -> utoipa::openapi::OpenApi {
             admin::search,
             admin::trace_payment,
             admin::outbox,
+            lines::list_lines,
+            lines::list_terminals,
         ),
         components(schemas(ProblemBody))
     )]

@@ -1,6 +1,7 @@
 //! What the live page shows, as JSON: the shapes, and the port that whoever counts implements.
 //!
 //! The page is fed every second with a whole overview, so nothing is lost by missing some. See docs/http-api.md.
+use super::lines::LineView;
 use super::views::{RefusalView, StatusName};
 use actors::ports::Answer;
 use serde::Serialize;
@@ -38,6 +39,9 @@ pub struct Overlook {
     pub actors: ActorCounts,
     /// The journal.
     pub journal: JournalAt,
+    /// The lines of terminals that speak ISO 8583.
+    #[schema(max_items = 64)]
+    pub lines: Vec<LineView>,
     /// The latest payments, newest first.
     #[schema(max_items = 30)]
     pub recent: Vec<Recent>,

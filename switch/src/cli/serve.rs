@@ -18,6 +18,7 @@ pub(super) async fn run(config: &Path) -> anyhow::Result<()> {
         phones = %doors.phones,
         terminals = %doors.terminals,
         admin = %doors.admin,
+        lines = ?house.line_addresses,
         records = found.last.0,
         replayed = found.replayed,
         torn_bytes = found.torn,

@@ -1,12 +1,15 @@
 //! A configuration in which every part makes sense, and what is said of one in which not.
 //!
 //! All problems are found in one go, each with the key it stands under.
-use super::{Codes, Config, Listener, Plain, Platform, Secret, Terminal, profile, terminal};
+use super::{
+    CheckedLine, Codes, Config, Listener, Plain, Platform, Secret, Terminal, keys, lines, profile, terminal,
+};
 use crate::api::{TerminalKeys, is_key_of};
 use actors::domain::identity::{MerchantId, PlatformId, TerminalId};
 use actors::domain::merchant::MerchantProfile;
 use actors::ports::roster::Roster;
 use actors::world::Rules;
+use adapters::security_module::ConfiguredKey;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
@@ -21,6 +24,8 @@ pub struct Checked {
     pub roster: Arc<KnownRoster>,
     /// The platforms with their secrets.
     pub platforms: Vec<CheckedPlatform>,
+    /// The lines.
+    pub lines: Vec<CheckedLine>,
     /// Signs access tokens; `None` for a fresh one.
     pub token_secret: Option<Zeroizing<String>>,
     /// The admin listener's token.
@@ -148,6 +153,8 @@ impl Config {
             self.login.token_secret.as_ref().and_then(|s| found.secret("login.token_secret", s));
         let admin_token = self.admin.token.as_ref().and_then(|s| found.secret("admin.token", s));
         found.numbers(&self);
+        let lines = lines::checked(&self.lines, &mut |key, what| found.wrong(key, what));
+        let keys = keys::checked(&self.keys, &lines, &mut found);
         for (key, listener) in
             [("phones", &self.phones), ("terminals", &self.terminals), ("admin", &self.admin)]
         {
@@ -160,7 +167,8 @@ impl Config {
             );
         }
         if found.problems.is_empty() {
-            Ok(Checked { config: self, roster: Arc::new(roster), platforms, token_secret, admin_token })
+            let roster = Arc::new(roster);
+            Ok(Checked { config: self, roster, platforms, lines, keys, token_secret, admin_token })
         } else {
             Err(Problems(found.problems))
         }
@@ -175,14 +183,14 @@ impl Checked {
 }
 
 /// What is wrong so far, and which merchants were named, sound or not: a merchant's fault is said once.
-struct Findings<'a> {
+pub(super) struct Findings<'a> {
     problems: Vec<Problem>,
     named: HashSet<String>,
     surroundings: &'a dyn Surroundings,
 }
 
 impl Findings<'_> {
-    fn wrong(&mut self, key: impl Into<String>, what: impl Into<String>) {
+    pub(super) fn wrong(&mut self, key: impl Into<String>, what: impl Into<String>) {
         self.problems.push(Problem { key: key.into(), what: what.into() });
     }
 
@@ -264,7 +272,7 @@ impl Findings<'_> {
         }
     }
 
-    fn secret(&mut self, key: &str, secret: &Secret) -> Option<Zeroizing<String>> {
+    pub(super) fn secret(&mut self, key: &str, secret: &Secret) -> Option<Zeroizing<String>> {
         let read = match (&secret.file, &secret.env) {
             (Some(path), None) => {
                 self.surroundings.file(path).map_err(|error| format!("{}: {error}", path.display()))

@@ -81,6 +81,32 @@ async fn health_metrics_overview_and_debts_are_shown() {
 }
 
 #[actix_web::test]
+async fn lines_and_who_was_heard_on_them_are_shown() {
+    tokio::time::pause();
+    let house = house();
+    let door = admin_door(&house).await;
+    let lines = ask(&door, HERE, "localhost", "/v1/lines").await.expect(200);
+    let (line, terminals) = (&lines["lines"][0], &lines["terminals"]);
+    assert_eq!(
+        (&line["name"], &line["framing"], &line["dialect"], &line["connections"]),
+        (&json!("shops"), &json!("len2+tpdu"), &json!("iso87-bcd"), &json!(0))
+    );
+    assert_eq!(terminals, &json!({"online": 0, "seen": 0}));
+    for query in ["", "?line=shops&online=true&limit=5", "?terminal=T1&online=false"] {
+        let seen = ask(&door, HERE, "localhost", &format!("/v1/terminals{query}")).await.expect(200);
+        assert_eq!(seen["terminals"], json!([]), "{query}");
+    }
+    for (query, field) in
+        [("?terminal=no+such", Some("terminal")), ("?limit=0", Some("limit")), ("?online=2", None)]
+    {
+        let refused = ask(&door, HERE, "localhost", &format!("/v1/terminals{query}")).await;
+        refused.expect_problem(400, field);
+    }
+    ask(&door, "192.0.2.1:5000", "localhost", "/v1/lines").await.expect_problem(403, None);
+    ask(&door, "192.0.2.1:5000", "localhost", "/v1/terminals").await.expect_problem(403, None);
+}
+
+#[actix_web::test]
 async fn without_a_token_only_this_machine_may_look() {
     tokio::time::pause();
     let house = house();

@@ -79,6 +79,35 @@ fn a_wrong_value_is_named_by_its_key_and_says_what_it_may_be() {
 }
 
 #[test]
+fn a_line_that_cannot_work_is_named_by_its_key_and_says_what_it_may_be() {
+    let sound = "[[lines]]\nname = \"shops\"\nlisten = \"127.0.0.1:8583\"\nframing = \"len2+tpdu\"\n\
+                 dialect = \"iso87-bcd\"\nconnections_max = 500\nlength_max = 4096\n";
+    let lines = |text: &str| said("[login]", &format!("{text}[login]"));
+    assert_eq!(lines(sound), Vec::<String>::new());
+    for (from, to, key, hint) in [
+        ("\"len2+tpdu\"", "\"len2+nac\"", "lines[0].framing", "+tpdu+cup6"),
+        ("\"iso87-bcd\"", "\"iso2003\"", "lines[0].dialect", "iso87-ascii"),
+        ("\"shops\"", "\"the shops\"", "lines[0].name", "letters"),
+        ("127.0.0.1", "0.0.0.0", "lines[0].listen", "plain = \"anywhere\""),
+        ("500", "0", "lines[0].connections_max", "1 to 100000"),
+        ("4096", "65_536", "lines[0].length_max", "32 to 65535"),
+        ("len2+tpdu\"", "ascii4\"\nidle_seconds = 1", "lines[0].idle_seconds", "5 to 86400"),
+        ("4096", "40\npatience_seconds = 301", "lines[0].patience_seconds", "5 to 300"),
+    ] {
+        assert!(sound.contains(from), "{from}");
+        let problems = lines(&sound.replace(from, to));
+        let named = problems.iter().any(|problem| problem.starts_with(key) && problem.contains(hint));
+        assert!(named, "{to}: {problems:?}");
+    }
+    let too_long = sound.replace("len2+tpdu", "ascii4").replace("4096", "10_000");
+    assert!(lines(&too_long)[0].starts_with("lines[0].length_max: a frame of this framing may have"));
+    let twice = lines(&sound.repeat(2));
+    assert!(twice[0].starts_with("lines[1].name") && twice[1].starts_with("lines[1].listen"), "{twice:?}");
+    let unknown = lines(&sound.replace("framing", "frames"));
+    assert!(unknown[0].contains("frames") && unknown[0].contains("framing"), "{unknown:?}");
+}
+
+#[test]
 fn a_merchants_fault_is_said_once_and_not_again_for_each_of_its_terminals() {
     assert_eq!(said("\"50.00\"", "\"fifty\"").len(), 1);
 }
@@ -99,7 +128,7 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn the_schema_knows_the_keys_that_the_file_may_have() {
     let schema = Config::schema().to_string();
-    for key in ["journal", "answer_seconds", "key_sha256"] {
+    for key in ["journal", "answer_seconds", "key_sha256", "bad_messages_max"] {
         assert!(schema.contains(key), "{key}");
     }
 }

@@ -40,6 +40,7 @@ use switch::api::{
     ActorCounts, Codes, Doors, JournalAt, KeyDigests, MetricsText, Overlook, Overview, OwedSum, Ports, Rates,
     Readiness, Settings, Tokens,
 };
+use switch::line::{LineSettings, Lines};
 
 pub const BEGIN: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
 pub const FORGED_HEADER: &str = "x-sandbox-signature";
@@ -88,6 +89,7 @@ pub fn house_of(settings: Settings, metrics: MetricsText) -> House {
         overview: Arc::new(Quiet),
         metrics,
         readiness: Arc::new(|| Readiness::Ready),
+        lines: Arc::new(one_line(&clock)),
     };
     House { doors: Arc::new(Doors::new(ports, settings)), journal, gate, board, clock }
 }
@@ -133,6 +135,11 @@ fn open(world: &Arc<World>, gate: &Gate, clock: &Arc<dyn Clock>) {
     rooms.merchants.open(&mut supervisor, world, &places, limits);
     rooms.outboxes.open(&mut supervisor, world, &places, limits);
     supervisor.start();
+}
+
+/// A line that nobody is connected to.
+fn one_line(clock: &Arc<dyn Clock>) -> Lines {
+    Lines::new(clock, 10, [LineSettings::standard("shops", "len2+tpdu".parse().unwrap(), "iso87-bcd")])
 }
 
 pub fn terminal(id: &str) -> TerminalId {
@@ -461,6 +468,7 @@ impl Overview for Quiet {
             outbox: OwedSum { owed: 0, oldest_seconds: None, items: Vec::new() },
             actors: ActorCounts { terminal_sessions: 0, payers: 0, merchants: 0 },
             journal: JournalAt { durable_seq: 0 },
+            lines: Vec::new(),
             recent: Vec::new(),
         }))
     }

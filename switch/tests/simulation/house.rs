@@ -41,6 +41,7 @@ use switch::api::{
     ActorCounts, Codes, Doors, JournalAt, KeyDigests, Overlook, Overview, OwedSum, Ports, Rates, Readiness,
     Settings, Tokens, phones, terminals,
 };
+use switch::line::Lines;
 use tokio::time::Sleep;
 
 pub const PHONES: u16 = 8081;
@@ -214,6 +215,7 @@ fn doors(scene: &Arc<Scene>, switchboard: &Switchboard) -> Arc<Doors> {
         overview: Arc::new(Quiet),
         metrics: Arc::new(String::new),
         readiness: Arc::new(|| Readiness::Ready),
+        lines: Arc::new(Lines::new(&switchboard.world().clock, 0, [])),
     };
     Arc::new(Doors::new(ports, Settings { codes: Codes::Shown, ..Settings::standard() }))
 }
@@ -329,6 +331,7 @@ impl Overview for Quiet {
             outbox: OwedSum { owed: 0, oldest_seconds: None, items: Vec::new() },
             actors: ActorCounts { terminal_sessions: 0, payers: 0, merchants: 0 },
             journal: JournalAt { durable_seq: 0 },
+            lines: Vec::new(),
             recent: Vec::new(),
         }))
     }
