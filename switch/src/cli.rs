@@ -1,4 +1,5 @@
 //! The command line: one subcommand per thing that somebody wants to do, each in a file of its own.
+mod iso;
 mod journal;
 mod phone;
 mod sandbox;
@@ -52,6 +53,8 @@ enum Command {
     Phone(phone::PhoneArgs),
     /// Plays a terminal
     Terminal(terminal::TerminalArgs),
+    /// Reads and writes ISO 8583 messages
+    Iso(iso::IsoArgs),
     /// Why a payment went the way it went, one line per step
     Trace(trace::TraceArgs),
     /// Looks at a journal
@@ -73,6 +76,7 @@ impl Turnout {
             Command::Sandbox(args) => sandbox::run(args).await,
             Command::Phone(args) => phone::run(args).await,
             Command::Terminal(args) => terminal::run(args).await,
+            Command::Iso(args) => iso::run(&args),
             Command::Trace(args) => trace::run(&args),
             Command::Journal(args) => journal::run(args),
         }

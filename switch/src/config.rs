@@ -457,8 +457,11 @@ fn route(code: &str, platform: &str, known: &[PlatformId]) -> Result<Route, Stri
     }
 }
 
+/// A terminal, its merchant, and the digest of its key if it has one.
+type KnownTerminal = (TerminalId, MerchantId, Option<[u8; 32]>);
+
 /// A terminal's id, merchant and key digest, from what the operator wrote.
-fn terminal(terminal: &Terminal) -> Result<(TerminalId, MerchantId, Option<[u8; 32]>), (String, String)> {
+fn terminal(terminal: &Terminal) -> Result<KnownTerminal, (String, String)> {
     let id = TerminalId::new(&terminal.id).map_err(|e| ("id".to_owned(), e.to_string()))?;
     let merchant = MerchantId::new(&terminal.merchant).map_err(|e| ("merchant".to_owned(), e.to_string()))?;
     let wrong = || ("key_sha256".to_owned(), "a SHA-256 has 64 hex digits".to_owned());

@@ -28,7 +28,7 @@ pub struct DemoArgs {
     /// Do not play the story: open the doors at once.
     #[arg(long, conflicts_with = "once")]
     quiet: bool,
-    /// The phones' port; terminals, operators and the platform get the next three. 0 takes free ones.
+    /// The phones' port; terminals, operators, the platform and four lines get the next seven. 0 takes free ones.
     #[arg(long, default_value_t = 8080)]
     port: u16,
     /// Where the journal goes; a fresh temporary folder otherwise.

@@ -246,6 +246,17 @@ impl Framing {
         self.length_max
     }
 
+    /// A header such as a terminal sends that has no numbers of its own: a TPDU for application 0003, zeros behind it.
+    pub fn plain_header(self) -> Header {
+        let more = |count: usize| vec![0; count];
+        match self.header {
+            HeaderForm::None => Header::none(),
+            HeaderForm::Tpdu => Header::tpdu([0, 3], [0, 0]),
+            HeaderForm::TpduPlus(count) => Header::tpdu_plus([0, 3], [0, 0], &more(usize::from(count))),
+            HeaderForm::Opaque(count) => Header::opaque(&more(usize::from(count))),
+        }
+    }
+
     /// Writes a whole frame to `out`: nothing, if it is none that this line would take itself.
     pub fn wrap(self, header: &Header, body: &[u8], out: &mut BytesMut) -> Result<(), FrameFault> {
         let expected = self.header.length();

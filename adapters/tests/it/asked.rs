@@ -94,7 +94,9 @@ fn a_repeat_is_the_same_message_however_late_that_day() {
 #[test]
 fn a_reversal_finds_its_original_by_its_data() {
     let data = "020000012311221015300000000000000000000000";
-    let Ok(Wish::TakeBack(original)) = wish("0400", &sale_but(&[(11, "000124"), (90, data)])) else { panic!() };
+    let Ok(Wish::TakeBack(original)) = wish("0400", &sale_but(&[(11, "000124"), (90, data)])) else {
+        panic!()
+    };
     assert_eq!(names(original), [trace(Class::Financial, 123, 1122)]);
 }
 
@@ -118,7 +120,9 @@ fn a_reversal_without_original_data_takes_back_what_bears_its_own_numbers_of_eit
 fn a_partial_reversal_says_how_much_is_kept() {
     let data = "020000012311221015300000000000000000000000";
     let kept = "000000001000000000000000000000000000000000";
-    let Ok(Wish::KeepOnly(_, money, _)) = wish("0400", &sale_but(&[(90, data), (95, kept)])) else { panic!() };
+    let Ok(Wish::KeepOnly(_, money, _)) = wish("0400", &sale_but(&[(90, data), (95, kept)])) else {
+        panic!()
+    };
     assert_eq!(money.to_string(), "10.00 EUR");
 }
 

@@ -26,6 +26,8 @@ pub struct Checked {
     pub platforms: Vec<CheckedPlatform>,
     /// The lines.
     pub lines: Vec<CheckedLine>,
+    /// The keys of the security module: taken by whoever opens the house.
+    pub keys: Vec<ConfiguredKey>,
     /// Signs access tokens; `None` for a fresh one.
     pub token_secret: Option<Zeroizing<String>>,
     /// The admin listener's token.
@@ -46,13 +48,13 @@ pub struct CheckedPlatform {
 #[derive(Debug, Default)]
 pub struct KnownRoster {
     merchants: HashMap<MerchantId, Arc<MerchantProfile>>,
-    terminals: HashMap<TerminalId, (MerchantId, [u8; 32])>,
+    terminals: HashMap<TerminalId, (MerchantId, Option<[u8; 32]>)>,
 }
 
 impl KnownRoster {
     /// The SHA-256 of a terminal's key.
     pub fn key_digest(&self, terminal: TerminalId) -> Option<&[u8; 32]> {
-        self.terminals.get(&terminal).map(|(_, digest)| digest)
+        self.terminals.get(&terminal).and_then(|(_, digest)| digest.as_ref())
     }
 
     /// How many terminals are known.

@@ -18,6 +18,25 @@ pub const TILLS: [TillCast; 2] = [
     TillCast { id: "T2", key: "till-two-demonstration-key" },
 ];
 
+/// A line of the demo.
+#[derive(Clone, Copy, Debug)]
+pub struct LineCast {
+    /// Its name.
+    pub name: &'static str,
+    /// How messages are written on it.
+    pub dialect: &'static str,
+    /// How they are framed.
+    pub framing: &'static str,
+}
+
+/// Where terminals connect that speak ISO 8583: one line for each of the common profiles.
+pub const LINES: [LineCast; 4] = [
+    LineCast { name: "ascii", dialect: "iso87-ascii", framing: "len2" },
+    LineCast { name: "ascii-bin", dialect: "iso87-ascii-bin", framing: "len2" },
+    LineCast { name: "bcd", dialect: "iso87-bcd", framing: "len2+tpdu" },
+    LineCast { name: "cup", dialect: "cup-pos", framing: "len2+tpdu+cup6" },
+];
+
 /// The bakery.
 pub const MERCHANT: &str = "CORNER-BAKERY";
 /// The name that payers see.

@@ -1,19 +1,22 @@
 //! What the demo stands on: a folder, a sandbox platform, the configuration written out, and the house opened from it.
 use super::DemoArgs;
-use super::cast::{ACCOUNTS, MERCHANT, MERCHANT_NAME, TILLS, key_sha256};
+use super::cast::{ACCOUNTS, LINES, MERCHANT, MERCHANT_NAME, TILLS, key_sha256};
 use crate::config::Config;
 use crate::house::{Addresses, House};
 use crate::sandbox::{self, AccountConfig, RunningSandbox, SandboxConfig, books};
-use actors::domain::identity::TerminalId;
+use actors::domain::identity::{MerchantId, TerminalId};
 use actors::domain::money::Money;
 use actors::ports::clock::{Clock, Dice};
 use adapters::clock::SteadyClock;
 use adapters::dice::SystemDice;
 use adapters::http_client::TcpNetwork;
+use adapters::iso8583::dialect::Dialect;
+use adapters::iso8583::framing::Framing;
 use adapters::players::Surroundings;
 use adapters::players::connection::Address;
 use adapters::players::device::DeviceKey;
 use adapters::players::phone::Phone;
+use adapters::players::pos::{Pos, PosLine};
 use adapters::players::till::Till;
 use adapters::signature::SharedSecret;
 use anyhow::Context;
@@ -36,13 +39,14 @@ pub(super) struct Stage {
     _temporary: Option<Temporary>,
 }
 
-/// Four ports, phones first.
+/// Eight ports, phones first.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
     pub(super) phones: u16,
     pub(super) terminals: u16,
     pub(super) admin: u16,
     pub(super) platform: u16,
+    pub(super) lines: [u16; LINES.len()],
 }
 
 impl Ports {
@@ -50,18 +54,21 @@ impl Ports {
         if first == 0 {
             return Self::free();
         }
-        let next = |by: u16| first.checked_add(by).context("--port leaves no room for three more");
-        Ok(Self { phones: first, terminals: next(1)?, admin: next(2)?, platform: next(3)? })
+        let next = |by: u16| first.checked_add(by).context("--port leaves no room for seven more");
+        let lines = [next(4)?, next(5)?, next(6)?, next(7)?];
+        Ok(Self { phones: first, terminals: next(1)?, admin: next(2)?, platform: next(3)?, lines })
     }
 
-    /// Four ports that nobody holds right now.
+    /// Ports that nobody holds right now.
     pub(super) fn free() -> anyhow::Result<Self> {
         let held: Vec<TcpListener> =
-            (0..4).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<Result<_, _>>()?;
+            (0..8).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<Result<_, _>>()?;
         let ports: Vec<u16> =
             held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<anyhow::Result<_>>()?;
-        let [phones, terminals, admin, platform] = ports.as_slice() else { anyhow::bail!("no free ports") };
-        Ok(Self { phones: *phones, terminals: *terminals, admin: *admin, platform: *platform })
+        let [phones, terminals, admin, platform, a, b, c, d] = ports[..] else {
+            anyhow::bail!("no free ports")
+        };
+        Ok(Self { phones, terminals, admin, platform, lines: [a, b, c, d] })
     }
 }
 
@@ -102,12 +109,35 @@ impl Stage {
             ("An account to pay with", format!("{account} / {password}")),
             ("The journal and the configuration", self.folder.display().to_string()),
         ];
+        let lines = self.house.line_addresses.iter().zip(LINES).map(|((_, address), line)| {
+            ("A terminal that speaks ISO 8583", format!("{address}  {}, {}", line.dialect, line.framing))
+        });
         // Writing to a String cannot fail.
-        for (who, address) in rows {
+        for (who, address) in rows.into_iter().chain(lines) {
             row(who, address).unwrap_or_default();
         }
         table.push('\n');
         table
+    }
+
+    /// The till called so, where it speaks ISO 8583 on the first line.
+    pub(super) fn pos(&self, number: usize) -> anyhow::Result<Pos> {
+        let cast = TILLS.get(number).context("there are two tills")?;
+        let (_, address) = self.house.line_addresses.first().context("a line")?;
+        let [line, ..] = LINES;
+        let framing: Framing = line.framing.parse()?;
+        let line = PosLine {
+            host: address.ip().to_string(),
+            port: address.port(),
+            framing,
+            header: framing.plain_header(),
+            dialect: Arc::new(Dialect::named(line.dialect).context("a dialect")?.clone()),
+            sealer: None,
+        };
+        let (terminal, merchant) = (TerminalId::new(cast.id)?, MerchantId::new(MERCHANT)?);
+        // A trace number that no demo before this one used today, in the same folder.
+        let seconds = u32::try_from(self.surroundings.clock.now().secs() % 900_000).unwrap_or(1);
+        Ok(Pos::new(self.surroundings.clone(), line, terminal, merchant, seconds.saturating_add(1)))
     }
 
     /// The till called so, at the demo's own house.
@@ -186,7 +216,7 @@ pub(super) fn sandbox(
 
 /// Writes the configuration of a house into `folder`, as an operator would.
 pub(super) fn write_config(folder: &Path, ports: Ports, secret: &str) -> anyhow::Result<PathBuf> {
-    let Ports { phones, terminals, admin, platform } = ports;
+    let Ports { phones, terminals, admin, platform, lines } = ports;
     std::fs::write(folder.join("platform.secret"), secret)?;
     let mut text = format!(
         "# Written by `turnout demo`. `turnout check-config --schema` lists every key.\n\
@@ -208,6 +238,13 @@ pub(super) fn write_config(folder: &Path, ports: Ports, secret: &str) -> anyhow:
             text,
             "\n[[terminal]]\nid = {:?}\nmerchant = {MERCHANT:?}\nkey_sha256 = {digest:?}\n",
             till.id
+        )?;
+    }
+    for (line, port) in LINES.iter().zip(lines) {
+        write!(
+            text,
+            "\n[[lines]]\nname = {:?}\nlisten = \"127.0.0.1:{port}\"\ndialect = {:?}\nframing = {:?}\n",
+            line.name, line.dialect, line.framing
         )?;
     }
     let path = folder.join("turnout.toml");

@@ -24,7 +24,7 @@ pub(super) struct Story {
 }
 
 /// All of them, in the order in which they are told.
-pub(super) const ALL: [Story; 5] = [
+pub(super) const ALL: [Story; 6] = [
     Story {
         name: "a sale is paid",
         requirements: &["OS-1", "OS-2", "OS-3", "OS-4", "OS-5", "OS-6", "OS-7", "OS-8", "OS-10"],
@@ -39,6 +39,11 @@ pub(super) const ALL: [Story; 5] = [
         name: "the payer declines",
         requirements: &["OS-3", "OS-4", "OS-5"],
         play: |stage| Box::pin(declined(stage)),
+    },
+    Story {
+        name: "a terminal that speaks ISO 8583 is paid, and takes it back",
+        requirements: &["OS-2", "OS-3", "OS-5", "OS-8"],
+        play: |stage| Box::pin(over_iso(stage)),
     },
     Story {
         name: "the platform goes silent and the payment is reversed",
@@ -143,6 +148,31 @@ async fn declined(stage: &mut Stage) -> anyhow::Result<String> {
     ensure!(held.sale == Sale::Declined { code: "05".to_owned() }, "the till holds {:?}", held.sale);
     ensure!(book(stage, &held.seen.id).is_none(), "the platform was asked although the payer said no");
     Ok("the till was told 05 (do not honour), and the platform was never asked".to_owned())
+}
+
+/// 0800, 0200 and its repeat, 0400: over the first line.
+async fn over_iso(stage: &mut Stage) -> anyhow::Result<String> {
+    let (mut pos, mut phone) = (stage.pos(1)?, stage.phone(&subscriber(5)).await?);
+    ensure!(pos.manage("001").await?.code == "00", "the terminal could not sign on");
+    let order = pos.order(euros("4.20")?, PATIENCE);
+    let at = TILLS.get(1).context("there are two tills")?.id;
+    let sealer = DiceSealer(stage.surroundings.dice.clone());
+    phone.bind(at).await?;
+    let paying = async {
+        let mut events = phone.events()?;
+        let asked = phone.awaits_confirmation(&mut events, Some(at)).await?;
+        phone.play(asked, Script::Pay(&[ada()]), &sealer).await
+    };
+    let (sold, seen) = tokio::join!(pos.sell(&order), paying);
+    seen?;
+    let Sale::Approved { id: reference, reference: approval } = sold? else { bail!("0210 was no approval") };
+    let again = pos.place(&order, true, PATIENCE).await?;
+    ensure!(again.reference.as_ref() == Some(&reference), "the repeat was answered in other words");
+    ensure!(pos.take_back(&order).await? == Sale::Reversed, "the reversal was not answered");
+    let approval = approval.unwrap_or_default();
+    Ok(format!(
+        "0210 with 00, reference {reference}, approval {approval}; repeated word for word; 0410 with 00"
+    ))
 }
 
 async fn silent(stage: &mut Stage) -> anyhow::Result<String> {
