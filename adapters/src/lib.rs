@@ -7,6 +7,7 @@ pub mod clock;
 pub mod dice;
 pub mod disk;
 pub mod http_client;
+pub mod iso8583;
 pub mod journal;
 pub mod platform;
 pub mod players;

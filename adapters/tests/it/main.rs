@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod http_client;
+mod iso8583;
 mod journal;
 mod players;
 mod read_model;
