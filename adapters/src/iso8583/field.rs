@@ -174,6 +174,14 @@ impl FieldDef {
         }
     }
 
+    /// How many bytes its length takes.
+    pub(super) fn length_len(&self) -> usize {
+        match self.size {
+            Size::Fixed(_) => 0,
+            Size::UpTo(_, prefix) => usize::from(prefix.bytes),
+        }
+    }
+
     /// How many bytes `count` takes on the wire, without a length.
     pub(super) fn wire_len(&self, count: u16) -> usize {
         let count = usize::from(count);

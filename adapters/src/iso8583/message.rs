@@ -17,6 +17,9 @@ pub struct Message<'a> {
     dialect: &'a Dialect,
     frame: &'a [u8],
     mti: Mti,
+    /// What the bitmap says.
+    promised: Bitmap,
+    /// What was found: the same, unless a fault came between.
     bitmap: Bitmap,
     slots: [Slot; 129],
 }
@@ -43,7 +46,7 @@ pub struct Broken<'a> {
 }
 
 /// What a MAC covers, and the MAC that came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MacScope<'a> {
     /// From the message type to the byte before the MAC.
     pub covered: &'a [u8],
@@ -119,15 +122,18 @@ impl<'a> Message<'a> {
         self.text(n).is_some_and(|value| value == text)
     }
 
-    /// What the MAC covers. None where the message has none, or one with fields behind it, which it would not protect.
+    /// What the MAC covers. None where there is none, where fields behind it would go unprotected, or where a fault ended
+    /// the message before its end.
     pub fn mac_scope(&self) -> Option<MacScope<'a>> {
         let n = if self.has(128) { 128 } else { 64 };
-        if n == 64 && self.bitmap.is_extended() {
+        if self.promised != self.bitmap || (n == 64 && self.bitmap.is_extended()) {
             return None;
         }
-        let (_, wire, _) = self.placed(n)?;
-        let at = self.frame.len().checked_sub(wire.len())?;
-        Some(MacScope { covered: self.frame.get(..at)?, mac: self.bytes(n)? })
+        let (def, wire, count) = self.placed(n)?;
+        let begins = usize::from(self.slots.get(usize::from(n))?.at);
+        let is_last = begins + wire.len() == self.frame.len();
+        let covered = self.frame.get(..begins.checked_sub(def.length_len())?)?;
+        is_last.then(|| MacScope { covered, mac: def.bytes(wire, count) })
     }
 
     /// The definition of field `n`, its bytes on the wire and how much they hold.
@@ -147,13 +153,15 @@ impl<'a> Message<'a> {
             Ok(read) => read,
             Err(fault) => return (None, Some(fault)),
         };
-        let mut message = Self { dialect, frame, mti, bitmap: Bitmap::EMPTY, slots: [Slot::default(); 129] };
+        let (promised, bitmap, slots) = (Bitmap::EMPTY, Bitmap::EMPTY, [Slot::default(); 129]);
+        let mut message = Self { dialect, frame, mti, promised, bitmap, slots };
         let fault = message.read_fields(bitmap_at).err();
         (Some(message), fault)
     }
 
     fn read_fields(&mut self, bitmap_at: usize) -> Result<(), ParseFault> {
         let (promised, mut at) = read_bitmaps(self.dialect, self.frame, bitmap_at)?;
+        self.promised = promised;
         for n in promised {
             let fault = |(offset, kind)| ParseFault { field: n, offset, kind };
             let def = self.dialect.field(n).ok_or((at, FaultKind::Unknown)).map_err(fault)?;
@@ -193,14 +201,20 @@ impl fmt::Display for Broken<'_> {
 
 impl std::error::Error for Broken<'_> {}
 
+impl fmt::Debug for MacScope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MacScope({} bytes)", self.covered.len())
+    }
+}
+
 /// Message type and field numbers; of the values only those that identify no card, account or secret.
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         map.entry(&0, &self.mti);
         for n in self.bitmap {
-            match self.text(n).filter(|_| mask::is_open(n)) {
-                Some(text) => map.entry(&n, &&*text),
+            match mask::shown(self, n) {
+                Some(text) => map.entry(&n, &text),
                 None => map.entry(&n, &format_args!("[{} bytes]", self.raw(n).unwrap_or_default().len())),
             };
         }

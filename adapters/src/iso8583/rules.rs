@@ -148,7 +148,9 @@ pub(super) fn form(word: &str) -> Result<Word, String> {
         "bcd" => Ok(Word::Bcd),
         "binary" => Ok(Word::Binary),
         "hex" => Ok(Word::Hex),
-        other => Err(format!("{other:?} is none of ascii, bcd, binary, hex, length, count, pad, fill")),
+        other => Err(format!(
+            "{other:?} is none of ascii, bcd, binary, hex, length, count, pad, fill, nor n, an, ans, any, z, x+n, b"
+        )),
     }
 }
 
