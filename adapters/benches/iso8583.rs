@@ -59,7 +59,7 @@ fn messages(c: &mut Criterion) {
         });
         group.bench_function("build", |b| b.iter(|| write(black_box(&mut builder), &mut out)));
         group.bench_function("parse, answer with twelve echoes", |b| {
-            b.iter(|| answer(dialect, &frame, &mut out))
+            b.iter(|| answer(dialect, &frame, &mut out));
         });
         group.finish();
     }
