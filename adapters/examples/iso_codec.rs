@@ -33,7 +33,8 @@ fn main() -> io::Result<()> {
 fn answer(line: &str) -> Result<Value, String> {
     let mut words = line.splitn(3, ' ');
     let (asked, name, what) = (words.next(), words.next(), words.next().unwrap_or_default());
-    let dialect = name.and_then(Dialect::named).ok_or_else(|| format!("the dialects are {:?}", Dialect::ALL))?;
+    let dialect =
+        name.and_then(Dialect::named).ok_or_else(|| format!("the dialects are {:?}", Dialect::ALL))?;
     match asked {
         Some("parse") => parse(dialect, what),
         Some("build") => build(dialect, what),
