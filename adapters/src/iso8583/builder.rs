@@ -224,7 +224,7 @@ impl<'d> Builder<'d> {
         let head = self.dialect.head;
         match (head.mti_is_bcd, self.mti.bytes()) {
             (true, [a, b, c, d]) => {
-                out.extend_from_slice(&[nibble(a) << 4 | nibble(b), nibble(c) << 4 | nibble(d)])
+                out.extend_from_slice(&[nibble(a) << 4 | nibble(b), nibble(c) << 4 | nibble(d)]);
             }
             (false, digits) => out.extend_from_slice(&digits),
         }
