@@ -28,7 +28,7 @@ const FIELDS: [(u8, &str); 15] = [
     (41, "TERM0001"),
     (42, "MERCHANT0000001"),
     (49, "978"),
-    (60, "till 3, receipt 77, shift 2, of the corner s"),
+    (60, "till 3, receipt 77, shift 2, corner kiosk"),
 ];
 
 fn sale() -> Mti {

@@ -2,7 +2,7 @@
 //!
 //! Fields may be set in any order. A short value is filled only where the dialect says so. One builder can be used for
 //! one message after another; then it writes without allocating. The MAC is computed by whoever holds the key.
-use super::bcd::{hex_pair, unhex};
+use super::bcd::hex_pair;
 use super::bitmap::Bitmap;
 use super::dialect::Dialect;
 use super::field::{Content, FieldDef, Fill, Form, Pad, SEPARATOR, Size, Unit, is_separator, unhex_into};
@@ -20,12 +20,14 @@ pub struct Builder<'d> {
     /// The fields as they will stand on the wire, in the order in which they were set.
     written: Vec<u8>,
     places: [Place; 129],
+    /// The highest field so far, while that order is the standard's; then they are copied in one piece.
+    ascending: Option<u8>,
 }
 
 /// Where a field stands among the written.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    at: u32,
+    at: u16,
     len: u16,
 }
 
@@ -82,7 +84,8 @@ impl<'d> Builder<'d> {
     /// A message without fields.
     pub fn new(dialect: &'d Dialect, mti: Mti) -> Self {
         let written = Vec::with_capacity(512);
-        Self { dialect, mti, bitmap: Bitmap::EMPTY, written, places: [Place::default(); 129] }
+        let places = [Place::default(); 129];
+        Self { dialect, mti, bitmap: Bitmap::EMPTY, written, places, ascending: Some(0) }
     }
 
     /// Forgets every field and begins another message.
@@ -90,6 +93,7 @@ impl<'d> Builder<'d> {
         self.mti = mti;
         self.bitmap = Bitmap::EMPTY;
         self.written.clear();
+        self.ascending = Some(0);
         self
     }
 
@@ -132,6 +136,7 @@ impl<'d> Builder<'d> {
     /// Takes field `n` away.
     pub fn unset(&mut self, n: u8) -> &mut Self {
         self.bitmap = self.bitmap.without(n);
+        self.ascending = None;
         self
     }
 
@@ -175,6 +180,7 @@ impl<'d> Builder<'d> {
             (Ok(new), Some(place)) => {
                 *place = new;
                 self.bitmap = self.bitmap.with(n);
+                self.ascending = self.ascending.filter(|last| *last < n).map(|_| n);
                 Ok(self)
             }
             (refused, _) => {
@@ -194,25 +200,18 @@ impl<'d> Builder<'d> {
         promised: Bitmap,
         out: &mut BytesMut,
     ) -> Result<(), BuildFault> {
-        let (head, start) = (self.dialect.head, out.len());
         if self.mti.version() != self.dialect.version() {
             return Err(BuildFault { field: 0, kind: BuildFaultKind::MessageType });
         }
-        out.reserve(self.written.len() + LONGEST_HEAD);
-        match (head.mti_is_bcd, self.mti.bytes()) {
-            (true, [a, b, c, d]) => out.extend_from_slice(&[(a & 15) << 4 | b & 15, (c & 15) << 4 | d & 15]),
-            (false, digits) => out.extend_from_slice(&digits),
-        }
-        let maps = promised.bits().to_be_bytes();
-        for byte in maps.iter().take(if promised.is_extended() { 16 } else { 8 }) {
-            if head.bitmap_is_hex {
-                out.extend_from_slice(&hex_pair(*byte));
-            } else {
-                out.extend_from_slice(&[*byte]);
+        let start = out.len();
+        out.reserve(self.written.len() + LONGEST_HEAD + LONGEST_MAC);
+        self.append_head(promised, out);
+        if self.ascending.is_some() && fields == self.bitmap {
+            out.extend_from_slice(&self.written);
+        } else {
+            for n in fields {
+                out.extend_from_slice(self.placed(n).unwrap_or_default());
             }
-        }
-        for n in fields {
-            out.extend_from_slice(self.placed(n).unwrap_or_default());
         }
         if out.len() - start > usize::from(u16::MAX) - LONGEST_MAC {
             out.truncate(start);
@@ -221,9 +220,30 @@ impl<'d> Builder<'d> {
         Ok(())
     }
 
+    fn append_head(&self, promised: Bitmap, out: &mut BytesMut) {
+        let head = self.dialect.head;
+        match (head.mti_is_bcd, self.mti.bytes()) {
+            (true, [a, b, c, d]) => {
+                out.extend_from_slice(&[nibble(a) << 4 | nibble(b), nibble(c) << 4 | nibble(d)]);
+            }
+            (false, digits) => out.extend_from_slice(&digits),
+        }
+        let maps = promised.bits().to_be_bytes();
+        let len = if promised.is_extended() { 16 } else { 8 };
+        if !head.bitmap_is_hex {
+            out.extend_from_slice(maps.get(..len).unwrap_or_default());
+            return;
+        }
+        let mut characters = [[0; 2]; 16];
+        for (pair, byte) in characters.iter_mut().zip(maps) {
+            *pair = hex_pair(byte);
+        }
+        out.extend_from_slice(characters.as_flattened().get(..len * 2).unwrap_or_default());
+    }
+
     fn placed(&self, n: u8) -> Option<&[u8]> {
         let place = self.places.get(usize::from(n))?;
-        let start = usize::try_from(place.at).ok()?;
+        let start = usize::from(place.at);
         self.written.get(start..start + usize::from(place.len))
     }
 }
@@ -243,7 +263,7 @@ impl fmt::Debug for Builder<'_> {
 impl Place {
     fn new(at: usize, end: usize) -> Result<Self, BuildFaultKind> {
         let len = u16::try_from(end - at).map_err(|_| BuildFaultKind::FrameTooLong)?;
-        Ok(Self { at: u32::try_from(at).map_err(|_| BuildFaultKind::FrameTooLong)?, len })
+        Ok(Self { at: u16::try_from(at).map_err(|_| BuildFaultKind::FrameTooLong)?, len })
     }
 }
 
@@ -282,22 +302,19 @@ impl FieldDef {
         self.content.check(characters).map_err(|at| BuildFaultKind::Content { at })?;
         let missing = usize::from(self.counted_and_written(characters.len(), out)?);
         let (zeros, blanks) = if self.fill == Fill::Zeros { (missing, 0) } else { (0, missing) };
-        match self.form {
-            Form::Bcd(pad) => {
+        match (self.form, self.content) {
+            (Form::Bcd(pad), _) => {
                 let (sign, digits) = characters.split_at(usize::from(self.content == Content::Signed));
                 out.extend_from_slice(sign);
                 pack(zeros, digits, pad, out);
             }
-            Form::Plain | Form::Hex => {
+            (_, Content::Track) => {
+                out.extend(characters.iter().map(|byte| if is_separator(*byte) { b'=' } else { *byte }));
+            }
+            _ if missing == 0 => out.extend_from_slice(characters),
+            _ => {
                 out.resize(out.len() + zeros, b'0');
-                match self.content {
-                    Content::Track => {
-                        out.extend(
-                            characters.iter().map(|byte| if is_separator(*byte) { b'=' } else { *byte }),
-                        );
-                    }
-                    _ => out.extend_from_slice(characters),
-                }
+                out.extend_from_slice(characters);
                 out.resize(out.len() + blanks, b' ');
             }
         }
@@ -336,19 +353,32 @@ impl FieldDef {
     }
 }
 
+/// A digit's nibble, or a track's separator's.
+fn nibble(character: u8) -> u8 {
+    if is_separator(character) { SEPARATOR } else { character & 0x0f }
+}
+
 /// Digits two to a byte, `zeros` more of them first, an odd one padded.
 fn pack(zeros: usize, digits: &[u8], pad: Pad, out: &mut Vec<u8>) {
     let is_odd = (zeros + digits.len()) % 2 == 1;
-    let mut high = (is_odd && pad.is_left()).then_some(pad.nibble());
-    let zeros = std::iter::repeat_n(b'0', zeros);
-    for character in zeros.chain(digits.iter().copied()) {
-        let nibble = unhex(character).unwrap_or(SEPARATOR);
+    let first = (is_odd && pad.is_left()).then_some(pad.nibble());
+    if zeros == 0 && first.is_none() {
+        return pack_pairs(digits, pad, out);
+    }
+    let zeros = std::iter::repeat_n(0, zeros);
+    let mut high = first;
+    for nibble in zeros.chain(digits.iter().map(|digit| nibble(*digit))) {
         match high.take() {
             None => high = Some(nibble),
             Some(high) => out.push(high << 4 | nibble),
         }
     }
-    if let Some(high) = high {
-        out.push(high << 4 | pad.nibble());
-    }
+    out.extend(high.map(|high| high << 4 | pad.nibble()));
+}
+
+/// The same where nothing comes before the digits, without looking at each twice.
+fn pack_pairs(digits: &[u8], pad: Pad, out: &mut Vec<u8>) {
+    let (pairs, last) = digits.as_chunks::<2>();
+    out.extend(pairs.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
+    out.extend(last.iter().map(|high| nibble(*high) << 4 | pad.nibble()));
 }

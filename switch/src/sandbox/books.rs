@@ -285,7 +285,9 @@ impl Books {
         }
         entry.reversal = Some(effect);
         let merchant = entry.terms.as_ref().map(|terms| terms.merchant);
-        if let (Some(debit), Some(left), Some(merchant)) = (&entry.debit, left, merchant) {
+        if let (Some(debit), Some(left), Some(merchant)) = (&entry.debit, left, merchant)
+            && !left.is_zero()
+        {
             give_back(&mut self.accounts, &debit.account, left);
             self.lines.push(DailyLine::reversal(payment, merchant, left, &debit.receipt, now));
         }

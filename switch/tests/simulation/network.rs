@@ -13,12 +13,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
 use turmoil::net::TcpStream;
 
 /// How long a connection may take to be made, as kernels have it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// How long a doubled conversation is kept up.
 const DOUBLE_FOR: Duration = Duration::from_secs(2);
+/// A conversation that began longer ago is not doubled: what it asked may be older than what the journal keeps.
+const DOUBLE_WITHIN: Duration = Duration::from_mins(1);
 
 /// How bad the lines are: so often in a thousand.
 #[derive(Default)]
@@ -52,7 +55,7 @@ impl Network for SimNetwork {
             let stream = tokio::time::timeout(CONNECT_WITHIN, connecting).await;
             let stream = stream.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
             let is_doubled = network.chance.in_a_thousand(network.lines.doubled.load(Ordering::Relaxed));
-            let double = is_doubled.then(|| Double { host, port, said: Vec::new() });
+            let double = is_doubled.then(|| Double { host, port, since: Instant::now(), said: Vec::new() });
             Ok(Link::new(Line { stream: Some(stream), double, network }))
         })
     }
@@ -69,6 +72,7 @@ struct Line {
 struct Double {
     host: String,
     port: u16,
+    since: Instant,
     said: Vec<u8>,
 }
 
@@ -125,7 +129,8 @@ impl AsyncWrite for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let Some(double) = self.double.take().filter(|double| !double.said.is_empty()) else { return };
+        let is_worth_it = |double: &Double| !double.said.is_empty() && double.since.elapsed() < DOUBLE_WITHIN;
+        let Some(double) = self.double.take().filter(is_worth_it) else { return };
         // A host that crashed has no runtime any more and doubles nothing.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let pause = self.network.chance.millis(1..2_000);

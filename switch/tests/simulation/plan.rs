@@ -155,6 +155,7 @@ impl Plan {
             }
         };
         let faults: Vec<Fault> = Fault::ALL.into_iter().filter(is_on).collect();
+        let is_doubled = faults.contains(&Fault::DoubledLines);
         let shortest = chance.of(5..8);
         Self {
             seed,
@@ -182,7 +183,7 @@ impl Plan {
             inside_max: chance.pick(&[8, 16, 64, 64]),
             segment_bytes: u32::try_from(chance.pick(&[4, 8, 16, 32])).unwrap_or(16) * 1024,
             snapshot_every: chance.pick(&[4, 8, 1_000]) * 1024,
-            keep: if kind == Kind::Long { chance.millis(5_000..40_000) } else { Duration::from_mins(10) },
+            keep: kept_for(kind, is_doubled, &chance),
             every: chance.millis(800..5_000) * if kind == Kind::Long { 4 } else { 1 },
             panics_within: chance.pick(&[60, 400, 4_000]),
             pause_between: if kind == Kind::Long { 20_000 } else { 1_500 },
@@ -197,4 +198,11 @@ impl Plan {
     pub fn answers_are_punctual(&self) -> bool {
         matches!(self.kind, Kind::Calm | Kind::Smooth) && self.inside_max >= 16
     }
+}
+
+/// How long the journal keeps what is over: not for longer than a long run, so that retention is part of it. What is
+/// said once more must still be known for what it was, though.
+fn kept_for(kind: Kind, is_doubled: bool, chance: &Chance) -> Duration {
+    let short = chance.millis(5_000..40_000);
+    if kind == Kind::Long && !is_doubled { short } else { Duration::from_mins(10) }
 }

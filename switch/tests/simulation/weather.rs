@@ -499,6 +499,9 @@ impl Weather {
 
     /// One byte of what is durable reads differently until the next start has met it.
     fn damage_sector(&mut self) {
+        if self.damage.is_some() {
+            return;
+        }
         let disk = self.scene.disk();
         let Some((file, bytes)) = log_of(&disk) else { return };
         let used = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);

@@ -148,23 +148,22 @@ fn a_message_longer_than_a_frame_is_not_written() {
         builder.set(n, &long).unwrap();
     }
     assert_eq!(finished(&builder).len(), 36 + 34 * 1002);
-    let wide = overrides(&[
-        ("46", "ans..9999 LLLL"),
-        ("47", "ans..9999 LLLL"),
-        ("48", "ans..9999 LLLL"),
-        ("56", "ans..9999 LLLL"),
-    ]);
-    let wide = dialect("iso87-ascii").with_overrides(&wide).unwrap();
+    let names: Vec<String> = (105..=111).map(|n| n.to_string()).collect();
+    let wide: Vec<(&str, &str)> = names.iter().map(|n| (n.as_str(), "ans..9999 LLLL")).collect();
+    let wide = dialect("iso87-ascii").with_overrides(&overrides(&wide)).unwrap();
     let mut builder = Builder::new(&wide, mti("0200"));
-    for n in [46, 47, 48, 56] {
+    for n in 105..=110 {
         builder.set(n, &"x".repeat(9999)).unwrap();
     }
-    for n in (57..=63).chain(105..=127) {
-        builder.set(n, &long).unwrap();
-    }
-    let mut out = BytesMut::new();
+    builder.set(111, &"x".repeat(5480)).unwrap();
+    let mut out = BytesMut::from(&b"before"[..]);
     assert_eq!(builder.finish(&mut out).unwrap_err().kind, BuildFaultKind::FrameTooLong);
-    assert!(out.is_empty());
+    builder.set(111, &"x".repeat(5300)).unwrap();
+    assert_eq!(
+        builder.set(46, "x").unwrap_err(),
+        BuildFault { field: 46, kind: BuildFaultKind::FrameTooLong }
+    );
+    assert_eq!(&out[..], b"before");
 }
 
 #[test]

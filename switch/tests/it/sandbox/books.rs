@@ -237,6 +237,17 @@ fn a_reversal_after_a_refund_gives_back_only_the_rest() {
 }
 
 #[test]
+fn a_reversal_after_everything_was_given_back_moves_nothing_and_is_not_listed() {
+    let mut books = books();
+    let name = permit(&mut books, 1);
+    pay(&mut books, &name, "correct horse").unwrap().unwrap();
+    books.refund(PAYMENT, RefundId::new("r1").unwrap(), eur("12.50"), NOW).unwrap();
+    assert_eq!(books.reverse(PAYMENT, eur("12.50"), NOW), Ok(Effect::Undone));
+    let sums: Vec<_> = books.daily("2030-03-17").sums.iter().map(|sum| (sum.kind, sum.count)).collect();
+    assert_eq!((balance(&books).as_str(), sums), ("100.00", vec![("debit", 1), ("refund", 1)]));
+}
+
+#[test]
 fn the_daily_list_sums_what_moved_that_day() {
     let mut books = books();
     let name = permit(&mut books, 1);
