@@ -3,13 +3,14 @@
 use actors::domain::identity::MerchantId;
 use actors::domain::time::Deadline;
 use actors::ports::clock::Dice;
+use adapters::iso8583::framing::{Framing, Header, HeaderForm};
 use adapters::journal::record::{Head, Kind, write};
 use adapters::journal::segment;
 use adapters::seal::{Credential, SealTerms, seal};
 use adapters::signature::SharedSecret;
 use std::path::{Path, PathBuf};
 use switch::sandbox::seal::SealKey;
-use switch_fuzz::wire::{NOW, PAYMENT, SECRET, money};
+use switch_fuzz::wire::{FRAMINGS, NOW, PAYMENT, SECRET, money};
 
 struct Loaded;
 
@@ -27,6 +28,7 @@ fn main() {
     callback();
     config();
     envelope();
+    frame();
 }
 
 fn here() -> PathBuf {
@@ -208,6 +210,25 @@ fn envelope() {
     let pieces: Vec<Vec<u8>> = [0, 2, 3, 4].iter().map(|at| piece(&parts[*at])).collect();
     seed("envelope", "its-parts", &[&[1], &pieces.concat()]);
     seed("envelope", "for-a-key", &[&[0xec], &piece(jwk.as_bytes()), &piece(b"anna")]);
+}
+
+fn frame() {
+    for (which, name) in (0_u8..).zip(FRAMINGS) {
+        let framing: Framing = name.parse().expect("a framing");
+        let header = match framing.header() {
+            HeaderForm::None => Header::none(),
+            HeaderForm::Tpdu => Header::tpdu([0, 3], [0, 0]),
+            HeaderForm::TpduPlus(_) => {
+                Header::tpdu_plus([0, 3], [0, 0], &[0x60, 0x31, 0x00, 0x31, 0x03, 0x10])
+            }
+            HeaderForm::Opaque(count) => Header::opaque(&vec![0x31; usize::from(count)]),
+        };
+        let mut one = bytes::BytesMut::new();
+        framing.wrap(&header, b"0800 an echo", &mut one).expect("a frame");
+        let zero: &[u8] = if name.starts_with("ascii4") { b"0000" } else { &[0, 0] };
+        seed("frame", &name.replace('+', "-"), &[&[which, 7], &one]);
+        seed("frame", &format!("{}-alive", name.replace('+', "-")), &[&[which, 1], zero, &one]);
+    }
 }
 
 fn decoded(part: &str) -> Vec<u8> {

@@ -49,6 +49,10 @@ pub fn presentation() -> Presentation {
     }
 }
 
+/// The framings that a line may have, one for each way to be wrong.
+pub const FRAMINGS: [&str; 8] =
+    ["len2", "len2i", "ascii4", "bcd2", "len2+tpdu", "len2+tpdu+cup6", "bcd2+tpdu", "ascii4+fixed12"];
+
 /// Every other question.
 pub fn ask() -> PlatformAsk {
     PlatformAsk { payment: PAYMENT, money: money(), answer_by: BY }

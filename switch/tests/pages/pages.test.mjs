@@ -170,6 +170,17 @@ test("the_live_page_shows_the_switch_at_work_and_a_payments_whole_journey", asyn
   await fitsAndIsSilent(till, phone);
 });
 
+test("the_live_page_shows_the_lines_and_who_was_heard_on_each", { skip: real }, async () => {
+  const live = await tab(browser, urls.live, { viewport: PHONE });
+  await live.page.locator("#lines .entry").first().click();
+  await live.page.locator("#heard li").nth(1).waitFor();
+  assert.deepEqual(await live.page.locator("#heard .tag").allTextContents(), ["Online", "Offline"]);
+  await shot(live.page, "live-line", { fullPage: false });
+  await live.page.getByRole("button", { name: "Close" }).click();
+  await live.page.locator("#heard li").first().waitFor({ state: "hidden" });
+  await fitsAndIsSilent(live);
+});
+
 test("an_amount_that_the_switch_refuses_is_said_so_and_leaves_nothing_behind", { skip: real }, async () => {
   const till = await openTill();
   await charge(till.page, "9999999");

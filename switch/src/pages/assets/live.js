@@ -1,4 +1,4 @@
-// The live page: what the switch is doing, second by second, and the journey of any payment on a click.
+// The live page: what the switch is doing, second by second; the journey of any payment, and who is on a line, on a click.
 //
 // It follows `/v1/overview/events`; each event is a whole overview, so nothing is lost by missing some. The last two
 // minutes are kept for the sparklines. A token, where one is wanted, stays in this tab.
@@ -8,6 +8,7 @@ import { journey, ms } from "./journey.js";
 import { money } from "./money.js";
 import { follow } from "./stream.js";
 import { tag } from "./words.js";
+import * as wires from "./live_lines.js";
 import * as views from "./live_views.js";
 
 const KEPT = "turnout.live.token";
@@ -58,21 +59,20 @@ function show(overview) {
   put(at("tiles"), views.tiles(overview, past));
   place("line", overview.open, () => views.line(overview));
   place("outbox", overview.outbox, () => views.outbox(overview));
+  place("lines", overview.lines ?? [], () => wires.lines(overview.lines ?? [], openLine));
   place("inside", [overview.actors, views.age(overview.uptime_seconds)], () => views.inside(overview));
   place("recent", overview.recent, () => views.recent(overview.recent, open));
 }
 
-/** Draws `id` anew when what it shows has changed; whoever stood on a payment there by keyboard stays on it. */
+/** Draws `id` anew when what it shows has changed; whoever stood on something there by keyboard stays on it. */
 function place(id, what, view) {
   const key = JSON.stringify(what);
   if (drawn.get(id) === key) return;
   drawn.set(id, key);
-  const focused = at(id).contains(document.activeElement) && document.activeElement.dataset.payment;
+  const { payment, line } = (at(id).contains(document.activeElement) && document.activeElement.dataset) || {};
   put(at(id), view());
-  if (focused)
-    at(id)
-      .querySelector(`[data-payment="${CSS.escape(focused)}"]`)
-      ?.focus();
+  const again = payment ? `[data-payment="${CSS.escape(payment)}"]` : line && `[data-line="${CSS.escape(line)}"]`;
+  if (again) at(id).querySelector(again)?.focus();
 }
 
 async function open(payment) {
@@ -85,6 +85,20 @@ async function open(payment) {
   } catch (problem) {
     if (!(problem instanceof Problem || problem instanceof NoAnswer)) throw problem;
     put(dialog, head(payment), notice("bad", problem.message));
+  }
+}
+
+async function openLine(line) {
+  const dialog = at("heard");
+  const top = () => wires.lineHead(line, () => dialog.close());
+  put(dialog, top(), h("p", { class: "busy" }, "Fetching"));
+  if (!dialog.open) dialog.showModal();
+  try {
+    const { terminals } = await door.get(`/v1/terminals?line=${encodeURIComponent(line.name)}&limit=200`);
+    put(dialog, top(), wires.terminals(terminals));
+  } catch (problem) {
+    if (!(problem instanceof Problem || problem instanceof NoAnswer)) throw problem;
+    put(dialog, top(), notice("bad", problem.message));
   }
 }
 

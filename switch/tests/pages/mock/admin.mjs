@@ -46,6 +46,19 @@ function overview({ payments, seq, started, tokens }) {
     outbox: { owed: items.length, ...(items.length && { oldest_seconds: items[0].age_seconds }), items },
     actors: { terminal_sessions: 2, payers: tokens.size, merchants: 2 },
     journal: { durable_seq: seq },
+    lines: [
+      {
+        name: "shops",
+        framing: "len2+tpdu",
+        dialect: "iso87-bcd",
+        connections: 2,
+        connections_max: 10_000,
+        terminals: 2,
+        in_flight: 0,
+        messages: 41,
+        last_message_at: iso(),
+      },
+    ],
     recent,
   };
 }
@@ -63,6 +76,20 @@ export const admin = [
       response.on("close", () => clearInterval(timer));
       return undefined;
     },
+  ],
+  [
+    "GET",
+    "/v1/terminals",
+    () => [
+      200,
+      {
+        at: iso(),
+        terminals: [
+          { terminal: "T1", line: "shops", online: true, connections: 1, online_since: iso(-60_000), last_seen: iso() },
+          { terminal: "T2", line: "shops", online: false, connections: 0, last_seen: iso(-3_600_000) },
+        ],
+      },
+    ],
   ],
   [
     "GET",
