@@ -3,7 +3,7 @@ use crate::visitors::Handset;
 use crate::world::{House, house};
 use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
-use actors::ports::security_module::{Cipher, KeyRef, KeyRole, MacAlgorithm, SecurityModule};
+use actors::ports::security_module::{Cipher, KeyRef, KeyRole, MacAlgorithm};
 use adapters::dice::SystemDice;
 use adapters::iso8583::builder::{BuildFault, Builder};
 use adapters::iso8583::dialect::Dialect;
@@ -186,7 +186,8 @@ async fn what_nobody_pays_is_told_in_time() {
     let pos = Pos::on(&house);
     let began = tokio::time::Instant::now();
     assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "68"));
-    assert!(began.elapsed() <= PATIENCE - MARGIN + Duration::from_secs(1), "{:?}", began.elapsed());
+    // Five seconds before its patience ends, and what the decision takes.
+    assert!(began.elapsed() <= Duration::from_secs(26), "{:?}", began.elapsed());
 }
 
 #[actix_web::test]
