@@ -15,6 +15,8 @@ use actors::domain::payment::outcome::{
 };
 use actors::domain::payment::phase::{Attempt, Claim, Interface, Receipt};
 use actors::domain::routing::Route;
+use actors::domain::till::booking::Booking;
+use actors::domain::till::{Period, Totals};
 use actors::domain::time::{Deadline, Timestamp};
 use actors::gate::Gate;
 use actors::ports::Answer;
@@ -47,6 +49,8 @@ pub const FORGED_HEADER: &str = "x-sandbox-signature";
 /// The house under test, and the handles on its twins.
 pub struct House {
     pub doors: Arc<Doors>,
+    pub board: Switchboard,
+    pub history: Arc<dyn History>,
     pub journal: Arc<MemoryJournal>,
     pub gate: Gate,
 }
@@ -73,20 +77,22 @@ pub fn house_of(settings: Settings, metrics: MetricsText) -> House {
     let world = Arc::new(world(&clock, &journal));
     let gate = Gate::new(64, Duration::from_millis(1_500));
     open(&world, &gate, &clock);
+    let board = Switchboard::new(Arc::clone(&world));
+    let history: Arc<dyn History> = Arc::new(JournalHistory(Arc::clone(&journal)));
     let ports = Ports {
-        switchboard: Switchboard::new(Arc::clone(&world)),
+        switchboard: board.clone(),
         terminal_keys: Arc::new(KeyDigests::of_keys([
             (terminal("T1"), "key-1"),
             (terminal("T2"), "key-2"),
             (terminal("orphan"), "key-3"),
         ])),
         tokens: Tokens::new(&[7; 32], Duration::from_mins(10)).unwrap(),
-        history: Arc::new(JournalHistory(Arc::clone(&journal))),
+        history: Arc::clone(&history),
         overview: Arc::new(Quiet),
         metrics,
         readiness: Arc::new(|| Readiness::Ready),
     };
-    House { doors: Arc::new(Doors::new(ports, settings)), journal, gate }
+    House { doors: Arc::new(Doors::new(ports, settings)), board, history, journal, gate }
 }
 
 fn world(clock: &Arc<dyn Clock>, journal: &Arc<MemoryJournal>) -> World {
@@ -342,7 +348,7 @@ impl Log {
 fn stamped(life: Vec<Recorded>) -> Vec<Stamped> {
     let facts = life.into_iter().filter_map(|recorded| match recorded.entry {
         Entry::Payment(_, fact) => Some(Stamped { at: recorded.at, fact }),
-        Entry::Binding(..) => None,
+        Entry::Binding(..) | Entry::Till(..) => None,
     });
     facts.collect()
 }
@@ -363,6 +369,10 @@ impl Journal for MemoryJournal {
 
     fn is_durable(&self, _: Seq) -> bool {
         true
+    }
+
+    fn end(&self) -> Seq {
+        Seq(u64::try_from(self.records().len()).unwrap())
     }
 
     fn life(&self, subject: Subject) -> Answer<Result<Vec<Recorded>, JournalFault>> {
@@ -416,7 +426,7 @@ impl JournalHistory {
         let mut seen = BTreeSet::new();
         let payments = log.records.iter().rev().filter_map(|recorded| match &recorded.entry {
             Entry::Payment(id, _) => seen.insert(*id).then_some(*id),
-            Entry::Binding(..) => None,
+            Entry::Binding(..) | Entry::Till(..) => None,
         });
         let rows = payments.map(|id| {
             let life = stamped(log.life(Subject::Payment(id)));
@@ -433,6 +443,19 @@ impl JournalHistory {
     }
 }
 
+impl JournalHistory {
+    fn booked(&self, period: Period) -> Totals {
+        let wanted = Wanted { terminal: Some(period.terminal), payer: None, status: None, most: u16::MAX };
+        let booked = self.rows(wanted).into_iter().flat_map(|row| {
+            let life = stamped(self.0.0.lock().unwrap().life(Subject::Payment(row.id)));
+            Booking::all_of(row.id, &life).unwrap()
+        });
+        let counts =
+            |booking: &Booking| booking.money.currency() == period.currency && period.covers(booking.at);
+        Totals::of(&booked.filter(counts).collect::<Vec<_>>())
+    }
+}
+
 impl History for JournalHistory {
     fn of_payer(&self, payer: PayerId, most: u16) -> Answer<Result<Vec<PastPayment>, HistoryFault>> {
         self.search(Wanted { terminal: None, payer: Some(payer), status: None, most })
@@ -440,6 +463,14 @@ impl History for JournalHistory {
 
     fn search(&self, wanted: Wanted) -> Answer<Result<Vec<PastPayment>, HistoryFault>> {
         Box::pin(ready(Ok(self.rows(wanted))))
+    }
+
+    fn caught_up(&self, _: Seq) -> Answer<Result<(), HistoryFault>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>> {
+        Box::pin(ready(Ok(self.booked(period))))
     }
 }
 
