@@ -17,4 +17,5 @@ pub mod payer;
 pub mod payment;
 pub mod response_code;
 pub mod routing;
+pub mod till;
 pub mod time;

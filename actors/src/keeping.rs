@@ -34,7 +34,7 @@ const CLOSED_MAX: usize = 2;
 /// How many may wait while one closed life is read back; those beyond are turned away.
 const READERS_MAX: usize = 32;
 /// How long to wait before asking again when a keeper is that busy.
-const BUSY_WAIT: Duration = Duration::from_millis(500);
+pub const BUSY_WAIT: Duration = Duration::from_millis(500);
 
 /// What a keeper of payments hears besides its own messages.
 #[derive(Debug)]
@@ -541,14 +541,14 @@ impl Keeping {
 fn payment_of(entry: &Entry) -> Option<PaymentId> {
     match entry {
         Entry::Payment(id, _) => Some(*id),
-        Entry::Binding(..) => None,
+        Entry::Binding(..) | Entry::Till(..) => None,
     }
 }
 
 fn stamped(recorded: Recorded) -> Option<Stamped> {
     match recorded.entry {
         Entry::Payment(_, fact) => Some(Stamped { at: recorded.at, fact }),
-        Entry::Binding(..) => None,
+        Entry::Binding(..) | Entry::Till(..) => None,
     }
 }
 

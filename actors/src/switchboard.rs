@@ -13,6 +13,7 @@ use crate::domain::payment::command::{Misfit, Verdict};
 use crate::domain::payment::event::Event;
 use crate::domain::payment::outcome::PaymentOutcome;
 use crate::domain::payment::phase::{Attempt, Claim, Consent, Digest32, Phase};
+use crate::domain::till::{KeyGeneration, KeyGenerations, Settled, Settlement, Unsettled};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::gate::Class;
 use crate::keeping::{KeepingAsk, went_through};
@@ -24,7 +25,7 @@ use crate::platform_errands::{answered, platform_deadline};
 use crate::ports::code_sender::CodeNotSent;
 use crate::ports::platform::{CallbackFault, CallbackMessage, Presentation, SealedCredential};
 use crate::report::{Report, Told, Until};
-use crate::terminal_session::{Cleared, Granted, SessionAsk, Standing};
+use crate::terminal_session::{Cleared, Granted, SessionAsk, Standing, TillStanding};
 use crate::world::World;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,17 @@ pub enum NotTakenIn {
     /// It could not be taken in now.
     #[error(transparent)]
     Refused(#[from] Refused),
+}
+
+/// Why a terminal's totals were not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSettled {
+    /// It does not fit its book.
+    #[error(transparent)]
+    Unsettled(#[from] Unsettled),
+    /// It could not be done now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
 }
 
 /// What the terminals' door asks.
@@ -181,6 +193,43 @@ impl Switchboard {
     /// A terminal sends the phone away that stands there.
     pub async fn clear(&self, terminal: TerminalId, by: Deadline) -> Result<Cleared, Refused> {
         Ok(self.session(terminal, Class::Completion, by, SessionAsk::Clear).await?)
+    }
+
+    /// A terminal's book, and up to where its totals can be counted now.
+    pub async fn till(&self, terminal: TerminalId, by: Deadline) -> Result<TillStanding, Fault> {
+        self.session(terminal, Class::Status, by, SessionAsk::Till).await
+    }
+
+    /// Which working keys a terminal may hold: what it was given last, and what it held before.
+    pub async fn key_generations(
+        &self,
+        terminal: TerminalId,
+        by: Deadline,
+    ) -> Result<Option<KeyGenerations>, Fault> {
+        self.session(terminal, Class::Status, by, SessionAsk::KeyGenerations).await
+    }
+
+    /// A terminal asks for new working keys, and proved that it holds those of `held`, if of any. `new` are there for it;
+    /// what it is to be handed is the current generation of the answer, which may be one that it missed.
+    pub async fn rekey(
+        &self,
+        terminal: TerminalId,
+        held: Option<KeyGeneration>,
+        new: KeyGeneration,
+        by: Deadline,
+    ) -> Result<KeyGenerations, Fault> {
+        self.session(terminal, Class::Authorization, by, |reply| SessionAsk::Rekey(held, new, reply)).await
+    }
+
+    /// A terminal's totals were counted from where its book says to where [`Self::till`] said.
+    pub async fn settle(
+        &self,
+        terminal: TerminalId,
+        counted: Settlement,
+        by: Deadline,
+    ) -> Result<Settled, NotSettled> {
+        let ask = |reply| SessionAsk::Settle(Box::new(counted), reply);
+        Ok(self.session(terminal, Class::Completion, by, ask).await??)
     }
 
     async fn session<T: Send + 'static>(

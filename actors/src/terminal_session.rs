@@ -1,18 +1,20 @@
-//! The actor of one terminal: its binding to a phone and the payments it asked for, whatever its connections.
+//! The actor of one terminal: its binding to a phone, the payments it asked for and its book, whatever its connections.
 //!
 //! The payments are kept by `keeping`; here phone and payment find each other, in either order. A claim lives until
-//! its payment is decided. What a claim is, is `domain::binding`'s to say.
-use crate::answer::Reply;
+//! its payment is decided. What a claim is, is `domain::binding`'s to say; what a book is, `domain::till`'s.
+use crate::answer::{Fault, Reply};
 use crate::domain::binding::{Binding, BindingFact, Taken};
 use crate::domain::identity::{Keeper, PayerId, PaymentId, TerminalId};
-use crate::domain::journal::{Entry, Recorded, Subject};
+use crate::domain::journal::{Entry, Recorded, Seq, Subject};
 use crate::domain::order::Order;
 use crate::domain::payment::Payment;
 use crate::domain::payment::event::Event;
 use crate::domain::payment::phase::{Claim, Phase};
+use crate::domain::till::{KeyGeneration, KeyGenerations, Settled, Settlement, TillBook, Unsettled};
 use crate::domain::time::{Deadline, Timestamp};
-use crate::keeping::{Keeping, KeepingAsk};
+use crate::keeping::{BUSY_WAIT, Keeping, KeepingAsk};
 use crate::planted::{Bug, is_planted};
+use crate::ports::journal::Room;
 use crate::report::{Report, Until};
 use crate::resident::{Desk, Resident, WakeFault};
 use crate::world::World;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 pub struct TerminalSession {
     terminal: TerminalId,
     binding: Binding,
+    book: TillBook,
     keeping: Keeping,
 }
 
@@ -43,6 +46,14 @@ pub enum SessionAsk {
     Clear(Reply<Cleared>),
     /// Who stands there?
     Look(Reply<Standing>),
+    /// What does its book say, and up to where can be counted now?
+    Till(Reply<TillStanding>),
+    /// Which working keys may it hold?
+    KeyGenerations(Reply<Option<KeyGenerations>>),
+    /// It proved that it holds the first, if any, and wants new keys: the second are there for it.
+    Rekey(Option<KeyGeneration>, KeyGeneration, Reply<KeyGenerations>),
+    /// Its totals were counted.
+    Settle(Box<Settlement>, Reply<Result<Settled, Unsettled>>),
     /// Nothing: it is to be awake, and look after what a restart cut.
     WakeUp,
 }
@@ -69,6 +80,17 @@ pub struct Standing {
     pub holder: Option<Granted>,
 }
 
+/// A terminal's book, and up to where can be counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TillStanding {
+    /// The book.
+    pub book: TillBook,
+    /// Everything that became true of its payments up to this instant has been appended, and nothing more will be.
+    pub upto: Timestamp,
+    /// And not behind this place.
+    pub end: Seq,
+}
+
 impl From<KeepingAsk> for SessionAsk {
     fn from(ask: KeepingAsk) -> Self {
         Self::Keeping(ask)
@@ -83,6 +105,7 @@ impl Resident for TerminalSession {
 
     fn wake(terminal: TerminalId, world: &Arc<World>) -> LocalBoxFuture<'static, Result<Self, WakeFault>> {
         let latest = world.journal.latest(Subject::Terminal(terminal));
+        let book = world.journal.latest(Subject::Till(terminal));
         let kept = world.journal.kept_by(Keeper::Terminal(terminal));
         let (clock, suspects) = (Arc::clone(&world.clock), Arc::clone(&world.suspects));
         Box::pin(async move {
@@ -92,8 +115,10 @@ impl Resident for TerminalSession {
                 .and_then(binding_fact)
                 .filter(|_| !is_planted(Bug::EpochForgotten))
                 .map_or_else(Binding::default, |fact| Binding::default().after(fact));
+            let book = book.await.map_err(|_| WakeFault::Unavailable)?;
+            let book = book.and_then(book_of).unwrap_or_default();
             let keeping = Keeping::rebuilt(Keeper::Terminal(terminal), clock.now(), kept.await, suspects);
-            Ok(Self { terminal, binding, keeping })
+            Ok(Self { terminal, binding, book, keeping })
         })
     }
 
@@ -128,6 +153,16 @@ impl Resident for TerminalSession {
                 let standing = self.standing(now);
                 self.keeping.when_durable(move || reply.send(standing));
             }
+            SessionAsk::Till(reply) => {
+                let standing = self.till_standing(now, desk);
+                self.keeping.when_durable(move || reply.send(standing));
+            }
+            SessionAsk::KeyGenerations(reply) => {
+                let keys = self.book.keys();
+                self.keeping.when_durable(move || reply.send(keys));
+            }
+            SessionAsk::Rekey(held, new, reply) => self.rekey(held, new, reply, desk),
+            SessionAsk::Settle(asked, reply) => self.settle(*asked, reply, desk),
             SessionAsk::WakeUp => {}
         }
         self.keeping.commit(now, desk);
@@ -258,6 +293,49 @@ impl TerminalSession {
         self.keeping.also_record(Entry::Binding(self.terminal, fact));
     }
 
+    /// What happens at this very instant may yet go on, so counting ends just before it. What happened earlier has been
+    /// appended: this terminal's facts are all appended here, in order.
+    fn till_standing(&self, now: Timestamp, desk: &Desk<Self>) -> TillStanding {
+        let upto = Timestamp::from_micros(now.micros().saturating_sub(1));
+        TillStanding { book: self.book.clone(), upto, end: desk.world().journal.end() }
+    }
+
+    fn rekey(
+        &mut self,
+        held: Option<KeyGeneration>,
+        new: KeyGeneration,
+        reply: Reply<KeyGenerations>,
+        desk: &Desk<Self>,
+    ) {
+        let (keys, changed) = self.book.rekeyed(held, new);
+        match self.write_book(changed, desk) {
+            Ok(()) => self.keeping.when_durable(move || reply.send(keys)),
+            Err(fault) => reply.refuse(fault),
+        }
+    }
+
+    fn settle(&mut self, asked: Settlement, reply: Reply<Result<Settled, Unsettled>>, desk: &Desk<Self>) {
+        let answer = self.book.settle(asked);
+        let (answer, changed) = match answer {
+            Ok((settled, changed)) => (Ok(settled), changed),
+            Err(unsettled) => (Err(unsettled), None),
+        };
+        match self.write_book(changed, desk) {
+            Ok(()) => self.keeping.when_durable(move || reply.send(answer)),
+            Err(fault) => reply.refuse(fault),
+        }
+    }
+
+    fn write_book(&mut self, changed: Option<TillBook>, desk: &Desk<Self>) -> Result<(), Fault> {
+        let Some(book) = changed else { return Ok(()) };
+        if desk.world().journal.room() == Room::ReserveOnly {
+            return Err(Fault::Overloaded { retry_after: BUSY_WAIT });
+        }
+        self.book = book.clone();
+        self.keeping.also_record(Entry::Till(self.terminal, book));
+        Ok(())
+    }
+
     fn standing(&self, now: Timestamp) -> Standing {
         let granted = |claim| self.binding.until(now).map(|until| Granted { claim, until });
         Standing { epoch: self.binding.epoch(), holder: self.binding.holder(now).and_then(granted) }
@@ -267,6 +345,13 @@ impl TerminalSession {
 fn binding_fact(recorded: &Recorded) -> Option<&BindingFact> {
     match &recorded.entry {
         Entry::Binding(_, fact) => Some(fact),
-        Entry::Payment(..) => None,
+        Entry::Payment(..) | Entry::Till(..) => None,
+    }
+}
+
+fn book_of(recorded: Recorded) -> Option<TillBook> {
+    match recorded.entry {
+        Entry::Till(_, book) => Some(book),
+        Entry::Payment(..) | Entry::Binding(..) => None,
     }
 }

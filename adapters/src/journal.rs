@@ -227,6 +227,10 @@ impl Journal for FileJournal {
         self.shared.intake.is_durable(seq)
     }
 
+    fn end(&self) -> Seq {
+        self.shared.intake.last()
+    }
+
     fn life(&self, subject: Subject) -> Answer<Result<Vec<Recorded>, JournalFault>> {
         self.once_settled(move |shared| life(shared, subject))
     }

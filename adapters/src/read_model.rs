@@ -1,4 +1,5 @@
-//! What people search: a table of payments, folded from the journal's tail, off the path of any payment.
+//! What people search and terminals settle by: tables of payments and of what they booked, folded from the journal's
+//! tail, off the path of any payment.
 //!
 //! It may be deleted at any time and is rebuilt from what the journal still holds. Nothing is decided by it. The fold
 //! is here and pure; `sqlite` keeps the rows.
@@ -7,6 +8,7 @@ pub mod sqlite;
 use actors::domain::identity::PaymentId;
 use actors::domain::journal::{Entry, Recorded};
 use actors::domain::payment::{Payment, Stamped};
+use actors::domain::till::booking::Booking;
 use actors::domain::time::Timestamp;
 use actors::ports::history::PastPayment;
 use std::collections::{HashMap, VecDeque};
@@ -30,8 +32,8 @@ struct Folded {
 /// What a record means for the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The row is so now.
-    Row(Box<PastPayment>),
+    /// The row is so now, and these lines are on its terminal's account.
+    Row(Box<PastPayment>, Vec<Booking>),
     /// The payment is not at hand: its whole life is needed, see [`Projection::relearn`].
     Unknown(PaymentId),
     /// No row changes.
@@ -44,12 +46,19 @@ impl Projection {
         let Entry::Payment(id, fact) = &record.entry else { return Change::Nothing };
         let stamped = Stamped { at: record.at, fact: fact.clone() };
         match self.folded.remove(id) {
-            Some(folded) => match folded.payment.after(record.at, fact) {
-                Ok(payment) => self.put(payment, folded.started_at, folded.decided_at, record.at),
-                Err(_) => Change::Unknown(*id),
-            },
+            Some(folded) => {
+                let booked = Vec::from_iter(Booking::of(&folded.payment, record.at, fact));
+                match folded.payment.after(record.at, fact) {
+                    Ok(payment) => {
+                        let row = self.put(payment, folded.started_at, folded.decided_at, record.at);
+                        Change::Row(row, booked)
+                    }
+                    Err(_) => Change::Unknown(*id),
+                }
+            }
             None => match Payment::folded(*id, &[stamped]) {
-                Ok(Some(payment)) => self.put(payment, record.at, None, record.at),
+                // A first fact books nothing.
+                Ok(Some(payment)) => Change::Row(self.put(payment, record.at, None, record.at), Vec::new()),
                 Ok(None) | Err(_) => Change::Unknown(*id),
             },
         }
@@ -60,8 +69,11 @@ impl Projection {
         self.folded.remove(&id);
         let facts: Vec<Stamped> = life.iter().filter_map(stamped).collect();
         let decided_at = decided_at(id, &facts);
+        let booked = Booking::all_of(id, &facts).unwrap_or_default();
         match (Payment::folded(id, &facts), facts.first(), facts.last()) {
-            (Ok(Some(payment)), Some(first), Some(last)) => self.put(payment, first.at, decided_at, last.at),
+            (Ok(Some(payment)), Some(first), Some(last)) => {
+                Change::Row(self.put(payment, first.at, decided_at, last.at), booked)
+            }
             _ => Change::Nothing,
         }
     }
@@ -72,7 +84,7 @@ impl Projection {
         started_at: Timestamp,
         decided_at: Option<Timestamp>,
         now: Timestamp,
-    ) -> Change {
+    ) -> Box<PastPayment> {
         let decided_at = decided_at.or_else(|| payment.outcome().map(|_| now));
         let row = PastPayment::of(&payment, started_at, decided_at);
         let id = payment.id();
@@ -85,14 +97,14 @@ impl Projection {
         {
             self.folded.remove(&oldest);
         }
-        Change::Row(Box::new(row))
+        Box::new(row)
     }
 }
 
 fn stamped(record: &Recorded) -> Option<Stamped> {
     match &record.entry {
         Entry::Payment(_, fact) => Some(Stamped { at: record.at, fact: fact.clone() }),
-        Entry::Binding(..) => None,
+        Entry::Binding(..) | Entry::Till(..) => None,
     }
 }
 

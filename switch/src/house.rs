@@ -14,6 +14,7 @@ use actors::domain::backoff::Backoff;
 use actors::domain::time::Timestamp;
 use actors::gate::Gate;
 use actors::ports::clock::{Clock, Dice};
+use actors::ports::history::History;
 use actors::supervisor::{Intensity, Supervisor, Watch};
 use actors::switchboard::Switchboard;
 use actors::world::{Ports, Rooms, World};
@@ -95,11 +96,12 @@ impl House {
         let (lines, bound_lines) = lines::bound(&checked, &clock)?;
         let line_addresses = lines::addresses(&bound_lines)?;
         let overview = LiveOverview::new(switchboard.clone(), journal.journal.clone(), Arc::clone(&lines));
+        let history: Arc<dyn History> = read_model.clone();
         let ports = DoorPorts {
             switchboard: switchboard.clone(),
             terminal_keys: checked.roster.clone(),
             tokens: tokens(&checked, dice.as_ref())?,
-            history: read_model.clone(),
+            history: Arc::clone(&history),
             overview: Arc::new(overview.clone()),
             metrics: Arc::new(move || metrics.render()),
             readiness: readiness(&is_ready),
@@ -110,7 +112,7 @@ impl House {
         let watch = start_actors(&checked, &rooms, &world, &clock, &arbiters);
         following::follow(journal.journal.clone(), read_model, overview);
         let woken = switchboard.wake_all().await;
-        lines::serve(bound_lines, &checked.lines, &module, &switchboard, &arbiters);
+        lines::serve(bound_lines, &checked.lines, &module, (&switchboard, &history), &arbiters);
         is_ready.store(true, Ordering::Release);
         let recovery = journal.recovery;
         Ok(Self {

@@ -4,6 +4,7 @@
 //! with 30 as long as somebody can be answered. Nothing that identifies a card is kept, logged or handed on.
 mod flows;
 mod proof;
+mod settlement;
 
 pub use flows::{Flows, Rules};
 pub use proof::{MacRules, Proof};

@@ -7,6 +7,7 @@ use super::binding::BindingFact;
 use super::identity::{Keeper, PayerId, PaymentId, TerminalId};
 use super::payment::command::Fact;
 use super::payment::{OutOfPlace, Payment, Stamped};
+use super::till::TillBook;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,8 @@ pub enum Subject {
     Payment(PaymentId),
     /// A terminal's binding.
     Terminal(TerminalId),
+    /// A terminal's book.
+    Till(TerminalId),
 }
 
 /// What is appended. The order of the variants is part of the journal's format.
@@ -31,6 +34,8 @@ pub enum Entry {
     Payment(PaymentId, Fact),
     /// A terminal's binding fact.
     Binding(TerminalId, BindingFact),
+    /// A terminal's book, as it is from now on.
+    Till(TerminalId, TillBook),
 }
 
 impl Entry {
@@ -39,6 +44,7 @@ impl Entry {
         match self {
             Self::Payment(id, _) => Subject::Payment(*id),
             Self::Binding(id, _) => Subject::Terminal(*id),
+            Self::Till(id, _) => Subject::Till(*id),
         }
     }
 

@@ -4,6 +4,7 @@
 //! [`complete`] waits on the calling thread, so an implementor may work on threads of its own. `samples` holds
 //! entries that fold, for whoever tests or measures a journal.
 pub mod binding_store;
+pub mod history;
 pub mod journal;
 pub mod samples;
 pub mod security_module;

@@ -1,14 +1,16 @@
 //! Payments as people search for them: a read model, rebuilt from the journal, off the path of any payment.
 //!
-//! It may lag behind by a moment and nothing is decided by it. What a payment went through step by step is not
+//! It may lag behind by a moment and nothing that moves money is decided by it. What a payment went through step by step is not
 //! here: that is its life in the journal (`ports::journal`).
 use super::Answer;
 use crate::domain::identity::{MerchantId, PayerId, PaymentId, PlatformId, TerminalId};
+use crate::domain::journal::Seq;
 use crate::domain::money::Money;
 use crate::domain::payment::phase::{Phase, Refund};
 use crate::domain::payment::status::Status;
 use crate::domain::payment::{Outcome, Payment};
 use crate::domain::response_code::Refusal;
+use crate::domain::till::{Period, Totals};
 use crate::domain::time::Timestamp;
 
 /// The read model's questions.
@@ -17,6 +19,12 @@ pub trait History: Send + Sync {
     fn of_payer(&self, payer: PayerId, most: u16) -> Answer<Result<Vec<PastPayment>, HistoryFault>>;
     /// The payments that fit, newest first.
     fn search(&self, wanted: Wanted) -> Answer<Result<Vec<PastPayment>, HistoryFault>>;
+    /// Completes once everything up to this place in the journal has been taken in. Never, if that never happens: ask
+    /// with a deadline.
+    fn caught_up(&self, with: Seq) -> Answer<Result<(), HistoryFault>>;
+    /// What a terminal sold and gave back: see [`crate::domain::till::booking`]. Counts what has been taken in, so ask
+    /// for [`Self::caught_up`] first.
+    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>>;
 }
 
 /// What is searched for; what is `None` does not matter.

@@ -18,11 +18,14 @@ pub trait Journal: Send + Sync {
     /// Whether everything up to `seq` is durable.
     fn is_durable(&self, seq: Seq) -> bool;
 
+    /// The place of the newest record so far, durable or not.
+    fn end(&self) -> Seq;
+
     /// A subject's records in order; empty if there are none. Sees everything appended before the call, and
     /// returns only what is durable: it waits for the rest.
     fn life(&self, subject: Subject) -> Answer<Result<Vec<Recorded>, JournalFault>>;
 
-    /// A subject's newest record; waits like [`Self::life`]. What a terminal's binding is rebuilt from.
+    /// A subject's newest record; waits like [`Self::life`]. What a terminal's binding and book are rebuilt from.
     fn latest(&self, subject: Subject) -> Answer<Result<Option<Recorded>, JournalFault>>;
 
     /// The open payments that `keeper` keeps, as of now; waits like [`Self::life`].

@@ -3,6 +3,10 @@
 //! It can hold durability back until the test releases it, so that "write before you speak" can be seen to be
 //! kept: nothing may leave an actor between [`MemoryJournal::hold`] and [`MemoryJournal::release`]. It can also
 //! forget what was held, as a crash would. For the log on a disk see the crate `adapters`.
+mod history;
+
+pub use history::MemoryHistory;
+
 use crate::domain::identity::{Keeper, PayerId, PaymentId};
 use crate::domain::journal::{Entry, OpenLife, Recorded, Seq, Shelf, Shelved, Subject};
 use crate::domain::payment::Stamped;
@@ -119,7 +123,7 @@ impl Log {
                 .take_while(|earlier| earlier.seq <= recorded.seq)
                 .filter_map(|earlier| match earlier.entry {
                     Entry::Payment(_, fact) => Some(Stamped { at: earlier.at, fact }),
-                    Entry::Binding(..) => None,
+                    Entry::Binding(..) | Entry::Till(..) => None,
                 })
                 .collect();
             self.shelf.reopen(*id, facts).expect("facts that can follow");
@@ -155,6 +159,10 @@ impl Journal for MemoryJournal {
 
     fn is_durable(&self, seq: Seq) -> bool {
         self.log().is_durable(seq)
+    }
+
+    fn end(&self) -> Seq {
+        self.last()
     }
 
     fn life(&self, subject: Subject) -> Answer<Result<Vec<Recorded>, JournalFault>> {
@@ -210,6 +218,18 @@ mod tests {
     #[test]
     fn the_memory_journal_keeps_the_contract() {
         contract::journal::keeps_its_promises(&|| Arc::new(MemoryJournal::new()));
+    }
+
+    #[test]
+    fn the_read_model_in_memory_keeps_the_contract() {
+        contract::history::keeps_its_promises(&|| {
+            let journal = MemoryJournal::new();
+            let history = Arc::new(MemoryHistory::new(journal.clone()));
+            let feed = Box::new(move |at, entries| {
+                journal.append(at, entries);
+            });
+            contract::history::Fed { history, feed }
+        });
     }
 
     #[test]

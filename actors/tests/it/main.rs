@@ -28,4 +28,6 @@ mod sessions;
 mod stories;
 #[cfg(feature = "runtime")]
 mod supervision;
+#[cfg(feature = "runtime")]
+mod tills;
 mod world;

@@ -3,9 +3,10 @@
 //! What a message is worth is decided elsewhere; here it is only said what was meant. A message that means nothing
 //! this switch can do is an [`Unfit`], with the response code that says so.
 use super::trace::Trace;
-use actors::domain::identity::{MerchantId, RefundId, TerminalId};
-use actors::domain::money::Money;
+use actors::domain::identity::{MerchantId, PaymentKey, RefundId, TerminalId};
+use actors::domain::money::{Currency, Money};
 use actors::domain::response_code::ResponseCode;
+use actors::domain::till::Totals;
 
 /// A message that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub enum Wish {
     Manage(Management),
     /// New working keys.
     Keys,
-    /// That its totals be compared with ours.
-    Settle(Box<Claimed>),
+    /// That its totals be compared with ours: under this key, in this currency.
+    Settle(PaymentKey, Currency, Box<Totals>),
 }
 
 /// A sale.
@@ -65,28 +66,6 @@ pub enum Management {
     Echo,
 }
 
-/// What a terminal counted since it last settled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Claimed {
-    /// Sales.
-    pub debits: Count,
-    /// Sales that were taken back.
-    pub debit_reversals: Count,
-    /// Refunds.
-    pub credits: Count,
-    /// Refunds that were taken back.
-    pub credit_reversals: Count,
-}
-
-/// How many, and how much together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// How many.
-    pub number: u64,
-    /// In minor units.
-    pub amount: u64,
-}
-
 /// What a terminal is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -97,13 +76,15 @@ pub struct Told {
     /// DE 38, where it is about one that was approved.
     pub approval: Option<[u8; 6]>,
     /// What we counted, where the terminal settles.
-    pub counted: Option<Box<Claimed>>,
+    pub counted: Option<Box<Totals>>,
+    /// Working keys, encrypted, where the terminal asked for new ones.
+    pub keys: Option<Vec<u8>>,
 }
 
 impl Told {
     /// Nothing but a code.
     pub const fn code(code: ResponseCode) -> Self {
-        Self { code, reference: None, approval: None, counted: None }
+        Self { code, reference: None, approval: None, counted: None, keys: None }
     }
 
     /// A code, about a payment.

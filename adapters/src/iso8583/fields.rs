@@ -28,6 +28,8 @@ pub const RESPONSE_CODE: u8 = 39;
 pub const TERMINAL: u8 = 41;
 /// Card acceptor.
 pub const MERCHANT: u8 = 42;
+/// Additional data, private; working keys.
+pub const ADDITIONAL: u8 = 48;
 /// Currency of the transaction.
 pub const CURRENCY: u8 = 49;
 /// Currency of the settlement.
@@ -36,6 +38,8 @@ pub const SETTLEMENT_CURRENCY: u8 = 50;
 pub const PRIVATE_60: u8 = 60;
 /// Private; UnionPay: the original's batch, trace number and day.
 pub const PRIVATE_61: u8 = 61;
+/// Private; UnionPay: working keys.
+pub const PRIVATE_62: u8 = 62;
 /// 1 in balance, 2 out of balance.
 pub const SETTLEMENT_CODE: u8 = 66;
 /// Network management information code.

@@ -2,15 +2,16 @@
 //!
 //! [`read`] turns a message into what a terminal asks, [`answer`] a request and what it is told into the answer's fields. Neither decides
 //! anything: whether the terminal is known and what becomes of its wish is the flows' business.
-use super::asked::{Asked, Claimed, Count, Management, Original, Sale, Told, Unfit, Wish};
+use super::asked::{Asked, Management, Original, Sale, Told, Unfit, Wish};
 use super::builder::{BuildFault, Builder};
 use super::fields as field;
 use super::message::Message;
 use super::mti::{Class as Kind, Function, Mti};
 use super::trace::{Class, Day, Period, Trace};
-use actors::domain::identity::{MerchantId, RefundId, TerminalId};
+use actors::domain::identity::{MerchantId, PaymentKey, RefundId, TerminalId};
 use actors::domain::money::{Amount, Currency, Money};
 use actors::domain::response_code::ResponseCode;
+use actors::domain::till::{Count, Totals};
 
 /// What an answer about money takes over from its request.
 const ECHOED: [u8; 14] = [
@@ -94,8 +95,16 @@ pub fn answer<'d>(request: &Message<'d>, mti: Mti, told: &Told) -> Result<Builde
     if let Some(counted) = &told.counted {
         write_totals(&mut answer, counted, told.code)?;
     }
+    if let Some(keys) = &told.keys {
+        answer.set_bytes(keys_field(request), keys)?;
+    }
     answer.set(field::RESPONSE_CODE, told.code.as_str())?;
     Ok(answer)
+}
+
+/// Where working keys travel: field 48, and UnionPay's field 62.
+fn keys_field(request: &Message<'_>) -> u8 {
+    if request.has(field::NETWORK_CODE) { field::ADDITIONAL } else { field::PRIVATE_62 }
 }
 
 fn wish(message: &Message<'_>, terminal: TerminalId) -> Result<Wish, Unfit> {
@@ -106,9 +115,7 @@ fn wish(message: &Message<'_>, terminal: TerminalId) -> Result<Wish, Unfit> {
         (Kind::Authorization | Kind::Financial, Function::Advice) => advised(message, terminal),
         (Kind::Reversal, Function::Request | Function::Advice) => taken_back(message, terminal),
         (Kind::NetworkManagement, Function::Request | Function::Advice) => managed(message),
-        (Kind::Reconciliation, Function::Request | Function::Advice) => {
-            Ok(Wish::Settle(Box::new(claimed(message))))
-        }
+        (Kind::Reconciliation, Function::Request | Function::Advice) => settled(message),
         _ => Err(Unfit {
             code: ResponseCode::INVALID_TRANSACTION,
             field: 0,
@@ -209,11 +216,15 @@ fn money(message: &Message<'_>) -> Result<Money, Unfit> {
 /// DE 49: a number, or three letters.
 fn currency(message: &Message<'_>) -> Result<Currency, Unfit> {
     let text = message.text(field::CURRENCY).ok_or(wrong(field::CURRENCY, "missing"))?;
+    currency_of(field::CURRENCY, &text)
+}
+
+fn currency_of(n: u8, text: &str) -> Result<Currency, Unfit> {
     let currency = match text.parse() {
         Ok(number) => Currency::of_number(number),
-        Err(_) => Currency::of_code(&text),
+        Err(_) => Currency::of_code(text),
     };
-    currency.map_err(|_| wrong(field::CURRENCY, "a currency of ISO 4217"))
+    currency.map_err(|_| wrong(n, "a currency of ISO 4217"))
 }
 
 /// The terminal's own name for the sale, for the payer: its trace number and its own time.
@@ -309,20 +320,28 @@ fn original_data(message: &Message<'_>) -> Result<Option<Trace>, Unfit> {
     Ok(Trace::new(Class::Financial, stan, Period::Batch(batch)))
 }
 
-fn claimed(message: &Message<'_>) -> Claimed {
+/// Totals of 0500 and 0520, in the currency of field 50, else of 49.
+fn settled(message: &Message<'_>) -> Result<Wish, Unfit> {
+    let n =
+        if message.has(field::SETTLEMENT_CURRENCY) { field::SETTLEMENT_CURRENCY } else { field::CURRENCY };
+    let text = message.text(n).ok_or(wrong(field::SETTLEMENT_CURRENCY, "missing"))?;
+    let name = own_trace(message, Class::Financial)?.key().ok_or(wrong(field::STAN, "six digits"))?;
+    let key = PaymentKey::new(&format!("settle-{}", name.as_str()))
+        .map_err(|_| wrong(field::STAN, "six digits"))?;
     let count = |number, amount| Count {
         number: message.u64(number).unwrap_or_default(),
         amount: message.u64(amount).unwrap_or_default(),
     };
-    Claimed {
+    let totals = Totals {
         debits: count(field::DEBITS, field::DEBITS_AMOUNT),
         debit_reversals: count(field::DEBIT_REVERSALS, field::DEBIT_REVERSALS_AMOUNT),
         credits: count(field::CREDITS, field::CREDITS_AMOUNT),
         credit_reversals: count(field::CREDIT_REVERSALS, field::CREDIT_REVERSALS_AMOUNT),
-    }
+    };
+    Ok(Wish::Settle(key, currency_of(n, &text)?, Box::new(totals)))
 }
 
-fn write_totals(answer: &mut Builder<'_>, counted: &Claimed, code: ResponseCode) -> Result<(), BuildFault> {
+fn write_totals(answer: &mut Builder<'_>, counted: &Totals, code: ResponseCode) -> Result<(), BuildFault> {
     let is_balanced = code == ResponseCode::APPROVED;
     answer.set(field::SETTLEMENT_CODE, if is_balanced { "1" } else { "2" })?;
     let counts = [

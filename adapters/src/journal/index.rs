@@ -20,11 +20,15 @@ impl Fingerprint {
     pub fn of(subject: &Subject) -> Self {
         match subject {
             Subject::Payment(id) => Self(u64::try_from(id.bits() >> 64).unwrap_or(0)),
-            Subject::Terminal(id) => {
-                let digest = Sha256::digest(id.as_str());
-                Self(digest.first_chunk::<8>().map_or(0, |bits| u64::from_be_bytes(*bits)))
-            }
+            Subject::Terminal(id) => Self::hashed("", id.as_str()),
+            // No id has a blank in it: this is no other terminal's name.
+            Subject::Till(id) => Self::hashed("till ", id.as_str()),
         }
+    }
+
+    fn hashed(kind: &str, name: &str) -> Self {
+        let digest = Sha256::new().chain_update(kind).chain_update(name).finalize();
+        Self(digest.first_chunk::<8>().map_or(0, |bits| u64::from_be_bytes(*bits)))
     }
 }
 

@@ -63,7 +63,7 @@ impl Lives {
         let Some(life) = files.life(&Subject::Payment(id), newest)? else { return Ok(()) };
         let facts = life.into_iter().filter_map(|(_, record)| match record.entry {
             Entry::Payment(_, fact) => Some(Stamped { at: record.at, fact }),
-            Entry::Binding(..) => None,
+            Entry::Binding(..) | Entry::Till(..) => None,
         });
         let shelved = self.shelf.reopen(id, facts.collect());
         self.noted(id, shelved);

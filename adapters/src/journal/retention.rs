@@ -1,7 +1,7 @@
 //! Drops segments that are older than the configured age, oldest first, and never a life that is still needed.
 //!
 //! Before a segment goes, every open payment, every payment that goes on in a later segment, and every terminal's
-//! newest record in it is copied to the end of the log. Then a snapshot is made, so that no start needs the segment,
+//! newest records in it are copied to the end of the log. Then a snapshot is made, so that no start needs the segment,
 //! and only then is the file removed. A crash anywhere in between leaves more than is needed, never less.
 use super::caretaker::Caretaker;
 use super::frame::Frame;
@@ -99,8 +99,8 @@ fn survivor(shared: &Shared, subject: &Subject, victim: u32) -> Result<Option<Su
     let Some(newest) = newest else { return Ok(None) };
     let ends_here = newest.segment() <= victim;
     match subject {
-        Subject::Terminal(_) if ends_here => {
-            // A terminal's newest record tells its round; what was before it is history.
+        Subject::Terminal(_) | Subject::Till(_) if ends_here => {
+            // A terminal's newest record tells its round, or its whole book; what was before it is history.
             let record = shared.files.latest(subject, newest)?;
             Ok(record.map(|record| Survivor { records: vec![copied(record)], newest }))
         }

@@ -7,6 +7,7 @@ use actors::domain::identity::{PaymentId, TerminalId};
 use actors::domain::journal::{Entry, Seq};
 use actors::domain::payment::Stamped;
 use actors::domain::payment::command::Fact;
+use actors::domain::till::{KeyGeneration, TillBook};
 use actors::domain::time::Timestamp;
 use actors::ports::disk::Disk;
 use actors::ports::journal::JournalFault;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub struct Filter {
     /// Only this payment's.
     pub payment: Option<PaymentId>,
-    /// Only this terminal's bindings.
+    /// Only this terminal's bindings and books.
     pub terminal: Option<TerminalId>,
     /// From this record on.
     pub from: Seq,
@@ -29,7 +30,7 @@ impl Filter {
             Entry::Payment(id, _) => {
                 self.terminal.is_none() && self.payment.is_none_or(|payment| payment == *id)
             }
-            Entry::Binding(id, _) => {
+            Entry::Binding(id, _) | Entry::Till(id, _) => {
                 self.payment.is_none() && self.terminal.is_none_or(|terminal| terminal == *id)
             }
         };
@@ -93,7 +94,24 @@ fn line(record: &Record) -> String {
         Entry::Binding(terminal, BindingFact::Released { epoch }) => {
             format!("{:>10} {time} {terminal} released round {epoch}{mark}", record.seq.0)
         }
+        Entry::Till(terminal, book) => {
+            format!("{:>10} {time} {terminal} book{}{mark}", record.seq.0, of_book(book))
+        }
     }
+}
+
+fn of_book(book: &TillBook) -> String {
+    let generation = |generation: KeyGeneration| format!("{:016x}", generation.bits());
+    let keys = book.keys().map_or_else(String::new, |keys| {
+        let former = keys.former.map_or_else(String::new, |former| format!(" after {}", generation(former)));
+        format!(" keys {}{former}", generation(keys.current))
+    });
+    let settled = book.settled().last().map_or_else(String::new, |settled| {
+        let balance = if settled.balanced { "in balance" } else { "out of balance" };
+        let (currency, upto) = (settled.currency.code(), utc(settled.upto));
+        format!(" settled {currency} up to {upto}, {balance}, by {}", settled.key.as_str())
+    });
+    format!("{keys}{settled}")
 }
 
 fn details(fact: &Fact) -> String {

@@ -41,16 +41,11 @@ impl Tail {
         self.next
     }
 
-    /// The next durable records, at most about `max`; waits until there is at least one. Can be dropped while it
-    /// waits.
+    /// The next durable records, at most about `max`; waits until its position moves. Empty where there are only
+    /// copies that retention made. Can be dropped while it waits.
     pub async fn next(&mut self, max: usize) -> Result<Vec<Recorded>, TailFault> {
-        loop {
-            self.shared.intake.wait(self.next).await;
-            let records = self.read(max.max(1))?;
-            if !records.is_empty() {
-                return Ok(records);
-            }
-        }
+        self.shared.intake.wait(self.next).await;
+        self.read(max.max(1))
     }
 
     /// The next durable records, at most about `max`; empty if there are none yet.

@@ -1,4 +1,4 @@
-//! The read model in SQLite: one file, one table, one thread that writes and reads it.
+//! The read model in SQLite: one file, two tables, one thread that writes and reads it.
 //!
 //! It follows the journal's tail in batches, each with the place it ends at in the same transaction, so that it goes on
 //! where it was. The file is not the truth: it is not synced, and an unreadable or foreign one is built anew.
@@ -9,6 +9,8 @@ use actors::domain::money::{Amount, Currency, Money};
 use actors::domain::payment::phase::{Refund, RefundState};
 use actors::domain::payment::status::Status;
 use actors::domain::response_code::Refusal;
+use actors::domain::till::booking::{Booking, BookingKind};
+use actors::domain::till::{Count, Period, Totals};
 use actors::domain::time::Timestamp;
 use actors::ports::Answer;
 use actors::ports::history::{History, HistoryFault, PastPayment, Wanted};
@@ -17,14 +19,14 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, params_f
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-/// The table's shape; another number means that it is built anew.
-const SHAPE: i64 = 1;
+/// The tables' shape; another number means that it is built anew.
+const SHAPE: i64 = 2;
 /// Questions and batches that may wait for the thread; beyond that a question is refused.
 const WAITING_MAX: usize = 256;
 
-const TABLE: &str = "
+const TABLES: &str = "
 CREATE TABLE payment (
   id TEXT PRIMARY KEY, status TEXT NOT NULL, minor_units INTEGER, currency TEXT, merchant TEXT, merchant_name TEXT,
   terminal TEXT, payer TEXT, reference TEXT, platform TEXT, platform_reference TEXT, refusal TEXT,
@@ -33,6 +35,10 @@ CREATE TABLE payment (
 CREATE INDEX payment_by_payer ON payment (payer, started_at DESC);
 CREATE INDEX payment_by_terminal ON payment (terminal, started_at DESC);
 CREATE INDEX payment_by_time ON payment (started_at DESC);
+CREATE TABLE booking (
+  terminal TEXT NOT NULL, currency TEXT NOT NULL, at INTEGER NOT NULL, payment TEXT NOT NULL, kind TEXT NOT NULL,
+  refund TEXT NOT NULL, minor_units INTEGER NOT NULL, PRIMARY KEY (terminal, currency, at, payment, kind, refund)
+) WITHOUT ROWID;
 CREATE TABLE place (seq INTEGER NOT NULL);
 INSERT INTO place VALUES (0);
 ";
@@ -43,7 +49,7 @@ const COLUMNS: &str = "id, status, minor_units, currency, merchant, merchant_nam
 /// The read model. Dropping it ends its thread.
 pub struct SqliteReadModel {
     line: SyncSender<Job>,
-    place: Seq,
+    place: watch::Receiver<Seq>,
 }
 
 /// The read model cannot be used.
@@ -56,7 +62,7 @@ pub struct ReadModelFault(String);
 pub struct TakenIn {
     /// The rows as they stand at its end, one for each payment that it touched.
     pub rows: Vec<PastPayment>,
-    /// The payments whose whole lives are needed: see [`SqliteReadModel::relearn`].
+    /// The payments whose whole lives are needed: see [`SqliteReadModel::relearn`]. Until it has them the place stays.
     pub unknown: Vec<PaymentId>,
 }
 
@@ -65,7 +71,8 @@ type Lives = Vec<(PaymentId, Vec<Recorded>)>;
 
 enum Job {
     Find(String, Vec<Value>, oneshot::Sender<Found>),
-    TakeIn(Vec<Recorded>, oneshot::Sender<Result<TakenIn, ReadModelFault>>),
+    Count(Period, oneshot::Sender<Result<Totals, HistoryFault>>),
+    TakeIn(Vec<Recorded>, Seq, oneshot::Sender<Result<TakenIn, ReadModelFault>>),
     Relearn(Lives, oneshot::Sender<Result<TakenIn, ReadModelFault>>),
 }
 
@@ -77,7 +84,8 @@ impl SqliteReadModel {
             opened(path).map_err(said)
         })?;
         let (line, jobs) = sync_channel(WAITING_MAX);
-        let work = Work { connection, projection: Projection::default() };
+        let (taken_in, place) = watch::channel(place);
+        let work = Work { connection, projection: Projection::default(), taken_in, awaits_lives: None };
         std::thread::Builder::new()
             .name("read-model".to_owned())
             .spawn(move || work.run(&jobs))
@@ -85,19 +93,19 @@ impl SqliteReadModel {
         Ok(Self { line, place })
     }
 
-    /// The last record that was taken in when it was opened.
-    pub const fn place(&self) -> Seq {
-        self.place
+    /// Everything up to here has been taken in: what follows is to be taken in next, whatever went wrong before.
+    pub fn place(&self) -> Seq {
+        *self.place.borrow()
     }
 
-    /// Takes records in, in order.
-    pub async fn take_in(&self, records: Vec<Recorded>) -> Result<TakenIn, ReadModelFault> {
+    /// Takes in all there is to take in from behind its place up to `upto`, in order.
+    pub async fn take_in(&self, records: Vec<Recorded>, upto: Seq) -> Result<TakenIn, ReadModelFault> {
         let (done, answer) = oneshot::channel();
-        self.put(Job::TakeIn(records, done))?;
+        self.put(Job::TakeIn(records, upto, done))?;
         answer.await.map_err(|_| gone())?
     }
 
-    /// Takes whole lives in.
+    /// Takes in the whole lives that were asked for.
     pub async fn relearn(&self, lives: Lives) -> Result<TakenIn, ReadModelFault> {
         let (done, answer) = oneshot::channel();
         self.put(Job::Relearn(lives, done))?;
@@ -138,11 +146,31 @@ impl History for SqliteReadModel {
         let values = values.chain([Value::Integer(i64::from(wanted.most))]).collect();
         self.find(&format!("{condition} ORDER BY started_at DESC LIMIT ?"), values)
     }
+
+    fn caught_up(&self, with: Seq) -> Answer<Result<(), HistoryFault>> {
+        let mut place = self.place.clone();
+        Box::pin(async move {
+            let reached = place.wait_for(|place| *place >= with).await;
+            reached.map(|_| ()).map_err(|_| HistoryFault(gone().to_string()))
+        })
+    }
+
+    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>> {
+        let (done, answer) = oneshot::channel();
+        let put = self.put(Job::Count(period, done));
+        Box::pin(async move {
+            put.map_err(|fault| HistoryFault(fault.to_string()))?;
+            answer.await.map_err(|_| HistoryFault(gone().to_string()))?
+        })
+    }
 }
 
 struct Work {
     connection: Connection,
     projection: Projection,
+    taken_in: watch::Sender<Seq>,
+    /// The place that is reached once the lives are there that were asked for.
+    awaits_lives: Option<Seq>,
 }
 
 impl Work {
@@ -151,7 +179,13 @@ impl Work {
         while let Ok(job) = jobs.recv() {
             match job {
                 Job::Find(query, values, done) => drop(done.send(self.find(&query, &values))),
-                Job::TakeIn(records, done) => drop(done.send(self.take_in(&records).map_err(said))),
+                Job::Count(period, done) => {
+                    let counted = self.count(&period).map_err(|error| HistoryFault(error.to_string()));
+                    drop(done.send(counted));
+                }
+                Job::TakeIn(records, upto, done) => {
+                    drop(done.send(self.take_in(&records, upto).map_err(said)));
+                }
                 Job::Relearn(lives, done) => drop(done.send(self.relearn(&lives).map_err(said))),
             }
         }
@@ -165,41 +199,83 @@ impl Work {
         Ok(rows.into_iter().flatten().collect())
     }
 
-    fn take_in(&mut self, records: &[Recorded]) -> rusqlite::Result<TakenIn> {
-        let mut rows = BTreeMap::new();
+    fn count(&self, period: &Period) -> rusqlite::Result<Totals> {
+        let query = "SELECT kind, COUNT(*), SUM(minor_units) FROM booking \
+             WHERE terminal = ? AND currency = ? AND at > ? AND at <= ? GROUP BY kind";
+        let mut query = self.connection.prepare_cached(query)?;
+        let (terminal, currency) = (period.terminal.as_str(), period.currency.code());
+        let mut rows = query.query(params![terminal, currency, micros(period.after), micros(period.upto)])?;
+        let mut totals = Totals::ZERO;
+        while let Some(row) = rows.next()? {
+            let (kind, number, amount): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let positive = |number: i64| u64::try_from(number).unwrap_or(0);
+            if let Some(kind) = BookingKind::named(&kind) {
+                *totals.of_kind(kind) = Count { number: positive(number), amount: positive(amount) };
+            }
+        }
+        Ok(totals)
+    }
+
+    fn take_in(&mut self, records: &[Recorded], upto: Seq) -> rusqlite::Result<TakenIn> {
+        let mut learned = Learned::default();
         let mut unknown = Vec::new();
         for record in records {
             match self.projection.take_in(record) {
-                Change::Row(row) => drop(rows.insert(row.id, *row)),
+                Change::Row(row, booked) => learned.add(*row, booked),
                 Change::Unknown(id) => unknown.push(id),
                 Change::Nothing => {}
             }
         }
-        let rows: Vec<PastPayment> = rows.into_values().collect();
-        self.write(&rows, records.last().map(|last| last.seq))?;
-        Ok(TakenIn { rows, unknown })
+        self.awaits_lives = (!unknown.is_empty()).then_some(upto);
+        self.write(&learned, unknown.is_empty().then_some(upto))?;
+        Ok(TakenIn { rows: learned.rows.into_values().collect(), unknown })
     }
 
     fn relearn(&mut self, lives: &Lives) -> rusqlite::Result<TakenIn> {
-        let mut rows = Vec::new();
+        let mut learned = Learned::default();
         for (id, life) in lives {
-            if let Change::Row(row) = self.projection.relearn(*id, life) {
-                rows.push(*row);
+            if let Change::Row(row, booked) = self.projection.relearn(*id, life) {
+                learned.add(*row, booked);
             }
         }
-        self.write(&rows, None)?;
-        Ok(TakenIn { rows, unknown: Vec::new() })
+        let place = self.awaits_lives.take();
+        self.write(&learned, place)?;
+        Ok(TakenIn { rows: learned.rows.into_values().collect(), unknown: Vec::new() })
     }
 
-    fn write(&mut self, rows: &[PastPayment], place: Option<Seq>) -> rusqlite::Result<()> {
+    fn write(&mut self, learned: &Learned, place: Option<Seq>) -> rusqlite::Result<()> {
         let write = self.connection.transaction()?;
-        for row in rows {
+        for row in learned.rows.values() {
             put_row(&write, row)?;
+        }
+        for (payment, terminal, booking) in &learned.booked {
+            put_booking(&write, *payment, *terminal, booking)?;
         }
         if let Some(place) = place {
             write.execute("UPDATE place SET seq = ?", [i64::try_from(place.0).unwrap_or(i64::MAX)])?;
         }
-        write.commit()
+        write.commit()?;
+        if let Some(place) = place {
+            self.taken_in.send_replace(place);
+        }
+        Ok(())
+    }
+}
+
+/// What a batch came to, to be written in one piece.
+#[derive(Default)]
+struct Learned {
+    rows: BTreeMap<PaymentId, PastPayment>,
+    booked: Vec<(PaymentId, TerminalId, Booking)>,
+}
+
+impl Learned {
+    fn add(&mut self, row: PastPayment, booked: Vec<Booking>) {
+        // A payment without a terminal is on no terminal's account.
+        if let Some(terminal) = row.terminal {
+            self.booked.extend(booked.into_iter().map(|booking| (row.id, terminal, booking)));
+        }
+        self.rows.insert(row.id, row);
     }
 }
 
@@ -210,7 +286,7 @@ fn opened(path: &Path) -> rusqlite::Result<(Connection, Seq)> {
     let shape: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match shape {
         0 => {
-            connection.execute_batch(TABLE)?;
+            connection.execute_batch(TABLES)?;
             connection.pragma_update(None, "user_version", SHAPE)?;
         }
         SHAPE => {}
@@ -250,6 +326,25 @@ fn put_row(write: &Transaction<'_>, row: &PastPayment) -> rusqlite::Result<()> {
         refunds_text(&row.refunds),
         micros(row.started_at),
         row.decided_at.map(micros),
+    ])?;
+    Ok(())
+}
+
+fn put_booking(
+    write: &Transaction<'_>,
+    payment: PaymentId,
+    terminal: TerminalId,
+    booking: &Booking,
+) -> rusqlite::Result<()> {
+    let query = "INSERT OR REPLACE INTO booking VALUES (?,?,?,?,?,?,?)";
+    write.prepare_cached(query)?.execute(params![
+        terminal.as_str(),
+        booking.money.currency().code(),
+        micros(booking.at),
+        payment.to_string(),
+        booking.kind.name(),
+        booking.refund.map(|refund| refund.to_string()).unwrap_or_default(),
+        i64::try_from(booking.money.amount().minor_units()).unwrap_or(i64::MAX),
     ])?;
     Ok(())
 }

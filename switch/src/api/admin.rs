@@ -234,7 +234,7 @@ pub async fn trace_payment(
 fn stamped(recorded: Recorded) -> Option<Stamped> {
     match recorded.entry {
         Entry::Payment(_, fact) => Some(Stamped { at: recorded.at, fact }),
-        Entry::Binding(..) => None,
+        Entry::Binding(..) | Entry::Till(..) => None,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::line::{BoundLine, Lines};
 use actix_rt::ArbiterHandle;
 use actors::domain::response_code::ResponseCode;
 use actors::ports::clock::{Clock, Dice};
+use actors::ports::history::History;
 use actors::ports::security_module::{KeyRef, MacAlgorithm, ModuleFault, SecurityModule};
 use actors::switchboard::Switchboard;
 use adapters::security_module::{ConfiguredKey, SoftwareSecurityModule};
@@ -40,11 +41,12 @@ pub(super) fn serve(
     bound: Vec<BoundLine>,
     checked: &[CheckedLine],
     module: &Arc<dyn SecurityModule>,
-    board: &Switchboard,
+    (board, history): (&Switchboard, &Arc<dyn History>),
     places: &[ArbiterHandle],
 ) {
     for (line, checked) in bound.into_iter().zip(checked) {
-        line.serve(Arc::new(door(checked, module, board)), places.to_vec());
+        let flows = Flows::new(board.clone(), Arc::clone(history), checked.rules);
+        line.serve(Arc::new(door(checked, module, flows)), places.to_vec());
     }
 }
 
@@ -70,7 +72,7 @@ pub(super) async fn security_module(
     Ok(module)
 }
 
-fn door(checked: &CheckedLine, module: &Arc<dyn SecurityModule>, board: &Switchboard) -> IsoDoor {
+fn door(checked: &CheckedLine, module: &Arc<dyn SecurityModule>, flows: Flows) -> IsoDoor {
     let proof = checked.mac.map_or(Proof::Network, |(algorithm, key)| {
         let refusal = match algorithm {
             MacAlgorithm::CupEcb => ResponseCode::MAC_ERROR,
@@ -78,5 +80,5 @@ fn door(checked: &CheckedLine, module: &Arc<dyn SecurityModule>, board: &Switchb
         };
         Proof::Mac(MacRules { module: Arc::clone(module), algorithm, key, refusal })
     });
-    IsoDoor::new(Arc::clone(&checked.dialect), Flows::new(board.clone(), checked.rules), proof)
+    IsoDoor::new(Arc::clone(&checked.dialect), flows, proof)
 }

@@ -3,6 +3,7 @@
 //! Everything that lasts is the terminal session's; a flow only asks the switchboard and puts the answer into a
 //! response code. An answer that the terminal would not wait for any more is not given, and what may have been approved behind
 //! its back is taken back. Fields and bytes are `adapters::iso8583`'s.
+use super::settlement::{Claim, Uncounted, settled};
 use actors::answer::Fault;
 use actors::domain::identity::{Keeper, MerchantId, PaymentKey, RefundId, TerminalId};
 use actors::domain::money::Money;
@@ -11,11 +12,14 @@ use actors::domain::payment::command::Misfit;
 use actors::domain::payment::phase::Phase;
 use actors::domain::payment::{Outcome, Payment};
 use actors::domain::response_code::ResponseCode;
+use actors::domain::till::Settled;
 use actors::domain::time::{Deadline, Timestamp};
+use actors::ports::history::History;
 use actors::report::{Report, Until};
 use actors::switchboard::{Refused, Switchboard};
 use adapters::iso8583::asked::{Asked, Original, Sale, Told, Wish};
 use adapters::iso8583::trace::{Trace, approval_code};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an answer that needs no waiting may take inside.
@@ -38,6 +42,7 @@ pub struct Rules {
 #[derive(Clone)]
 pub struct Flows {
     board: Switchboard,
+    history: Arc<dyn History>,
     rules: Rules,
 }
 
@@ -50,8 +55,8 @@ struct Known {
 
 impl Flows {
     /// The flows of a line with these rules.
-    pub const fn new(board: Switchboard, rules: Rules) -> Self {
-        Self { board, rules }
+    pub const fn new(board: Switchboard, history: Arc<dyn History>, rules: Rules) -> Self {
+        Self { board, history, rules }
     }
 
     /// Does what is asked. `None`: the terminal does not wait any more, or nothing true can be said; it will take
@@ -70,7 +75,13 @@ impl Flows {
                 Some(self.completed(known, original, money, name).await)
             }
             Wish::Manage(_) => Some(Told::code(ResponseCode::APPROVED)),
-            Wish::Keys | Wish::Settle(_) => Some(Told::code(ResponseCode::NOT_SUPPORTED)),
+            Wish::Settle(key, currency, totals) => {
+                let by = Deadline::after(arrived, self.rules.patience.saturating_sub(self.rules.margin));
+                let claim = Claim { terminal: known.terminal, key, currency, totals: *totals };
+                Some(settlement_told(settled(&self.board, &*self.history, &claim, by).await))
+            }
+            // Whoever knows how messages are proven answers these.
+            Wish::Keys => Some(Told::code(ResponseCode::NOT_SUPPORTED)),
         }
     }
 
@@ -243,6 +254,21 @@ impl Flows {
 
     fn soon(&self) -> Deadline {
         Deadline::after(self.board.now(), INSIDE_WITHIN)
+    }
+}
+
+fn settlement_told(settled: Result<Settled, Uncounted>) -> Told {
+    match settled {
+        Ok(settled) => {
+            let code = if settled.balanced { ResponseCode::APPROVED } else { ResponseCode::OUT_OF_BALANCE };
+            Told { counted: Some(Box::new(settled.counted)), ..Told::code(code) }
+        }
+        Err(Uncounted::SameKeyOtherData(_)) => Told::code(ResponseCode::DUPLICATE),
+        Err(Uncounted::TooManyCurrencies(_)) => Told::code(ResponseCode::INVALID_TRANSACTION),
+        Err(uncounted) => {
+            tracing::warn!(%uncounted, "a settlement has to be asked for again");
+            Told::code(ResponseCode::INOPERATIVE)
+        }
     }
 }
 

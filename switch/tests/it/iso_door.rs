@@ -55,7 +55,7 @@ impl Pos {
         let lines = Lines::new(&house.clock, 100, [settings]);
         let dialect = Dialect::named(dialect).unwrap();
         let rules = Rules { patience: PATIENCE, margin: MARGIN, unseen_reversal };
-        let flows = Flows::new(house.board.clone(), rules);
+        let flows = Flows::new(house.board.clone(), Arc::clone(&house.history), rules);
         let door = IsoDoor::new(Arc::new(dialect.clone()), flows, proof);
         Self { door, line: Arc::clone(&lines.all()[0]), dialect }
     }

@@ -25,6 +25,7 @@ mod pages;
 mod phones_door;
 mod sandbox;
 mod secrets;
+mod settlement;
 mod terminals_door;
 mod tidy;
 mod visitors;

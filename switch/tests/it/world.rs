@@ -15,6 +15,8 @@ use actors::domain::payment::outcome::{
 };
 use actors::domain::payment::phase::{Attempt, Claim, Interface, Receipt};
 use actors::domain::routing::Route;
+use actors::domain::till::booking::Booking;
+use actors::domain::till::{Period, Totals};
 use actors::domain::time::{Deadline, Timestamp};
 use actors::gate::Gate;
 use actors::ports::Answer;
@@ -48,9 +50,10 @@ pub const FORGED_HEADER: &str = "x-sandbox-signature";
 /// The house under test, and the handles on its twins.
 pub struct House {
     pub doors: Arc<Doors>,
+    pub board: Switchboard,
+    pub history: Arc<dyn History>,
     pub journal: Arc<MemoryJournal>,
     pub gate: Gate,
-    pub board: Switchboard,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -77,6 +80,7 @@ pub fn house_of(settings: Settings, metrics: MetricsText) -> House {
     let gate = Gate::new(64, Duration::from_millis(1_500));
     open(&world, &gate, &clock);
     let board = Switchboard::new(Arc::clone(&world));
+    let history: Arc<dyn History> = Arc::new(JournalHistory(Arc::clone(&journal)));
     let ports = Ports {
         switchboard: board.clone(),
         terminal_keys: Arc::new(KeyDigests::of_keys([
@@ -85,13 +89,13 @@ pub fn house_of(settings: Settings, metrics: MetricsText) -> House {
             (terminal("orphan"), "key-3"),
         ])),
         tokens: Tokens::new(&[7; 32], Duration::from_mins(10)).unwrap(),
-        history: Arc::new(JournalHistory(Arc::clone(&journal))),
+        history: Arc::clone(&history),
         overview: Arc::new(Quiet),
         metrics,
         readiness: Arc::new(|| Readiness::Ready),
         lines: Arc::new(one_line(&clock)),
     };
-    House { doors: Arc::new(Doors::new(ports, settings)), journal, gate, board, clock }
+    House { doors: Arc::new(Doors::new(ports, settings)), board, history, journal, gate, clock }
 }
 
 fn world(clock: &Arc<dyn Clock>, journal: &Arc<MemoryJournal>) -> World {
@@ -352,7 +356,7 @@ impl Log {
 fn stamped(life: Vec<Recorded>) -> Vec<Stamped> {
     let facts = life.into_iter().filter_map(|recorded| match recorded.entry {
         Entry::Payment(_, fact) => Some(Stamped { at: recorded.at, fact }),
-        Entry::Binding(..) => None,
+        Entry::Binding(..) | Entry::Till(..) => None,
     });
     facts.collect()
 }
@@ -373,6 +377,10 @@ impl Journal for MemoryJournal {
 
     fn is_durable(&self, _: Seq) -> bool {
         true
+    }
+
+    fn end(&self) -> Seq {
+        Seq(u64::try_from(self.records().len()).unwrap())
     }
 
     fn life(&self, subject: Subject) -> Answer<Result<Vec<Recorded>, JournalFault>> {
@@ -426,7 +434,7 @@ impl JournalHistory {
         let mut seen = BTreeSet::new();
         let payments = log.records.iter().rev().filter_map(|recorded| match &recorded.entry {
             Entry::Payment(id, _) => seen.insert(*id).then_some(*id),
-            Entry::Binding(..) => None,
+            Entry::Binding(..) | Entry::Till(..) => None,
         });
         let rows = payments.map(|id| {
             let life = stamped(log.life(Subject::Payment(id)));
@@ -443,6 +451,19 @@ impl JournalHistory {
     }
 }
 
+impl JournalHistory {
+    fn booked(&self, period: Period) -> Totals {
+        let wanted = Wanted { terminal: Some(period.terminal), payer: None, status: None, most: u16::MAX };
+        let booked = self.rows(wanted).into_iter().flat_map(|row| {
+            let life = stamped(self.0.0.lock().unwrap().life(Subject::Payment(row.id)));
+            Booking::all_of(row.id, &life).unwrap()
+        });
+        let counts =
+            |booking: &Booking| booking.money.currency() == period.currency && period.covers(booking.at);
+        Totals::of(&booked.filter(counts).collect::<Vec<_>>())
+    }
+}
+
 impl History for JournalHistory {
     fn of_payer(&self, payer: PayerId, most: u16) -> Answer<Result<Vec<PastPayment>, HistoryFault>> {
         self.search(Wanted { terminal: None, payer: Some(payer), status: None, most })
@@ -450,6 +471,14 @@ impl History for JournalHistory {
 
     fn search(&self, wanted: Wanted) -> Answer<Result<Vec<PastPayment>, HistoryFault>> {
         Box::pin(ready(Ok(self.rows(wanted))))
+    }
+
+    fn caught_up(&self, _: Seq) -> Answer<Result<(), HistoryFault>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>> {
+        Box::pin(ready(Ok(self.booked(period))))
     }
 }
 

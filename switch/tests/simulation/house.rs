@@ -9,10 +9,12 @@ use crate::witness::{What, Who};
 use actors::directory::{Directory, Limits, Place};
 use actors::domain::backoff::Backoff;
 use actors::domain::identity::{MerchantId, PayerId, TerminalId};
+use actors::domain::journal::Seq;
 use actors::domain::merchant::{MerchantProfile, Trading};
 use actors::domain::money::Money;
 use actors::domain::order::Terms;
 use actors::domain::routing::Route;
+use actors::domain::till::{Period, Totals};
 use actors::domain::time::Timestamp;
 use actors::gate::Gate;
 use actors::ports::Answer;
@@ -313,6 +315,14 @@ impl History for Forgetful {
 
     fn search(&self, _: Wanted) -> Answer<Result<Vec<PastPayment>, HistoryFault>> {
         Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn caught_up(&self, _: Seq) -> Answer<Result<(), HistoryFault>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn totals(&self, _: Period) -> Answer<Result<Totals, HistoryFault>> {
+        Box::pin(ready(Err(HistoryFault("it forgets".to_owned()))))
     }
 }
 

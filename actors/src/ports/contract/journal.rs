@@ -16,6 +16,8 @@ pub fn keeps_its_promises(fresh: &dyn Fn() -> Arc<dyn Journal>) {
     a_binding_is_found_by_its_terminal(&*fresh());
     an_old_round_never_hides_a_newer_one(&*fresh());
     the_newest_record_of_a_terminal_tells_its_round(&*fresh());
+    a_terminals_book_and_its_binding_do_not_hide_each_other(&*fresh());
+    the_end_is_the_place_of_the_newest_record(&*fresh());
     keepers_of_open_payments_are_named_once(&*fresh());
     what_was_never_appended_is_not_known(&*fresh());
 }
@@ -126,6 +128,22 @@ fn the_newest_record_of_a_terminal_tells_its_round(journal: &dyn Journal) {
     assert_eq!(none, Ok(None));
 }
 
+fn a_terminals_book_and_its_binding_do_not_hide_each_other(journal: &dyn Journal) {
+    append(journal, vec![samples::rekeyed(1, 1), samples::bound(1, 5), samples::rekeyed(2, 3)]);
+    append(journal, vec![samples::settled_book(1), samples::released(1, 5)]);
+    let latest = |subject| complete(journal.latest(subject)).expect("no damage").map(|found| found.entry);
+    assert_eq!(latest(Subject::Till(samples::terminal_id(1))), Some(samples::settled_book(1)));
+    assert_eq!(latest(Subject::Terminal(samples::terminal_id(1))), Some(samples::released(1, 5)));
+    assert_eq!(latest(Subject::Till(samples::terminal_id(2))), Some(samples::rekeyed(2, 3)));
+    assert_eq!(latest(Subject::Till(samples::terminal_id(3))), None);
+}
+
+fn the_end_is_the_place_of_the_newest_record(journal: &dyn Journal) {
+    assert_eq!(journal.end(), Seq(0));
+    let seq = append(journal, samples::open_life(1, 1));
+    assert_eq!((seq, journal.end()), (Seq(3), Seq(3)), "durable or not");
+}
+
 fn keepers_of_open_payments_are_named_once(journal: &dyn Journal) {
     append(journal, samples::open_life(1, 1));
     append(journal, samples::open_life(1, 2));
@@ -142,7 +160,7 @@ fn folded(journal: &dyn Journal, terminal: u32) -> crate::domain::binding::Bindi
         .iter()
         .filter_map(|recorded| match &recorded.entry {
             Entry::Binding(_, fact) => Some(fact),
-            Entry::Payment(..) => None,
+            Entry::Payment(..) | Entry::Till(..) => None,
         })
         .fold(crate::domain::binding::Binding::default(), crate::domain::binding::Binding::after)
 }

@@ -1,4 +1,4 @@
-//! Entries that fold: lives of payments and bindings to fill a journal with, and one fact of every kind.
+//! Entries that fold: lives of payments, bindings and books to fill a journal with, and one fact of every kind.
 use crate::domain::binding::BindingFact;
 use crate::domain::identity::{
     Keeper, MerchantId, PayerId, PaymentId, PaymentKey, PlatformId, RefundId, TerminalId,
@@ -10,6 +10,7 @@ use crate::domain::payment::command::Fact;
 use crate::domain::payment::outcome::{Effect, Failure};
 use crate::domain::payment::phase::{Attempt, Claim, Consent, Deal, Digest32, Interface, Receipt, Undoing};
 use crate::domain::response_code::Refusal;
+use crate::domain::till::{Count, KeyGeneration, Settlement, TillBook, Totals};
 use crate::domain::time::{Deadline, Timestamp};
 use std::time::Duration;
 
@@ -79,6 +80,42 @@ pub fn refund_owed(terminal: u32, number: u64) -> Entry {
     Entry::Payment(payment(terminal, number), Fact::RefundOwed(refund, euros("2.50")))
 }
 
+/// What was given back of a paid payment is refused for good.
+pub fn refund_refused(terminal: u32, number: u64) -> Entry {
+    let refund = RefundId::new("r1").expect("a well formed id");
+    Entry::Payment(payment(terminal, number), Fact::RefundRefused(refund))
+}
+
+/// A terminal takes a payment back.
+pub fn taken_back(terminal: u32, number: u64) -> Entry {
+    Entry::Payment(payment(terminal, number), Fact::ReversalOwed(Refusal::ReversedByTerminal))
+}
+
+/// Terminal `terminal` was given keys of generation `keys` and settled nothing yet.
+pub fn rekeyed(terminal: u32, keys: u64) -> Entry {
+    let (_, book) = TillBook::default().rekeyed(None, KeyGeneration::from_bits(keys));
+    Entry::Till(terminal_id(terminal), book.expect("its first keys"))
+}
+
+/// Terminal `terminal` was given keys twice and settled once, a sale short of what we counted.
+pub fn settled_book(terminal: u32) -> Entry {
+    let keys = [7, 0x0123_4567_89AB_CDEF].map(KeyGeneration::from_bits);
+    let book = keys
+        .into_iter()
+        .fold(TillBook::default(), |book, new| book.rekeyed(None, new).1.expect("other keys than before"));
+    let claimed = Totals { debits: Count { number: 1, amount: 1_250 }, ..Totals::ZERO };
+    let asked = Settlement {
+        key: PaymentKey::new("settle-1").expect("a well formed key"),
+        currency: euros("1").currency(),
+        after: Timestamp::from_micros(0),
+        upto: BEGIN,
+        claimed,
+        counted: Totals { debits: Count { number: 2, amount: 2_500 }, ..claimed },
+    };
+    let (_, book) = book.settle(asked).expect("the first settlement");
+    Entry::Till(terminal_id(terminal), book.expect("a book that changed"))
+}
+
 /// One entry of every kind, with its name. They belong to one payment but do not fold.
 pub fn every_kind() -> Vec<(&'static str, Entry)> {
     let refund = RefundId::new("r1").expect("a well formed id");
@@ -106,7 +143,9 @@ pub fn every_kind() -> Vec<(&'static str, Entry)> {
         Fact::RefundRefused(refund),
     ];
     let payments = facts.map(|fact| (fact.name(), Entry::Payment(payment(1, 1), fact)));
-    payments.into_iter().chain([("bound", bound(1, 4)), ("released", released(1, 4))]).collect()
+    let tills = [("till_rekeyed", rekeyed(1, 7)), ("till_settled", settled_book(1))];
+    let bindings = [("bound", bound(1, 4)), ("released", released(1, 4))];
+    payments.into_iter().chain(bindings).chain(tills).collect()
 }
 
 fn opened(terminal: u32, number: u64) -> Fact {

@@ -189,7 +189,7 @@ impl TrappedJournal {
                     Entry::Payment(id, fact) => {
                         fact.name() == trapped.fact && trapped.payment.is_none_or(|wanted| wanted == *id)
                     }
-                    Entry::Binding(..) => false,
+                    Entry::Binding(..) | Entry::Till(..) => false,
                 })
         })?;
         hit.times -= 1;
@@ -210,6 +210,9 @@ impl Journal for TrappedJournal {
     }
     fn is_durable(&self, seq: Seq) -> bool {
         self.inner.is_durable(seq)
+    }
+    fn end(&self) -> Seq {
+        self.inner.end()
     }
     fn life(&self, subject: Subject) -> Answer<Result<Vec<Recorded>, JournalFault>> {
         self.inner.life(subject)

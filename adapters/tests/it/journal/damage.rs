@@ -179,6 +179,28 @@ fn every_record_is_shown_on_a_line_of_its_own() {
     );
 }
 
+#[test]
+fn a_terminals_book_is_shown_with_its_terminal() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        rig.settle(vec![samples::settled_book(1), samples::rekeyed(2, 7), samples::bound(1, 4)]).await;
+        rig.stop().await;
+        let filter = Filter { terminal: Some(samples::terminal_id(1)), ..Filter::default() };
+        let mut lines = Vec::new();
+        show(Arc::new(disk), &filter, &mut |line| lines.push(line.to_owned())).unwrap();
+        let time = "2026-01-01T00:00:00.000000Z";
+        assert_eq!(lines.len(), 2);
+        assert_eq!(
+            lines[0],
+            format!(
+                "         1 {time} T000001 book keys 0123456789abcdef after 0000000000000007 \
+                 settled EUR up to {time}, out of balance, by settle-1"
+            )
+        );
+    });
+}
+
 /// The number after it was itself again, and the walk went round.
 #[test]
 fn a_log_whose_segment_has_the_last_number_there_is_has_an_end() {

@@ -133,6 +133,33 @@ fn old_segments_go_but_open_payments_and_rounds_stay() {
     });
 }
 
+#[test]
+fn a_terminals_book_outlives_the_segment_it_was_written_in() {
+    run(async {
+        let (disk, clock) = (SimulatedDisk::new(), SetClock::new());
+        let mut rig = Rig::open_at(&disk, SMALL, clock.clone()).await.unwrap();
+        let books = vec![samples::rekeyed(1, 1), samples::rekeyed(2, 5), samples::settled_book(1)];
+        assert!(rig.settle(books).await);
+        rig.settle_all(&history(20)).await;
+        clock.pass(Duration::from_hours(48));
+        let later: Vec<Vec<Entry>> = (0..20).map(|n| vec![samples::bound(7, n + 1)]).collect();
+        rig.settle_all(&later).await;
+        tokio::time::sleep(Duration::from_mins(3)).await;
+        assert!(!disk.list().unwrap().contains(&"0000000001.segment".to_owned()), "the segment is gone");
+        let mut follower = rig.journal.tail(rig.journal.durable_seq());
+        let copies = tokio::time::timeout(Duration::from_secs(1), follower.next(10)).await;
+        assert_eq!(copies.unwrap().unwrap(), [], "who follows is told that there were only copies");
+        assert_eq!(follower.position().0, rig.journal.durable_seq().0 + 1);
+        rig.stop().await;
+        let rig = Rig::open_at(&disk.after_power_cut(Survival::Nothing), SMALL, clock).await.unwrap();
+        for (terminal, book) in [(1, samples::settled_book(1)), (2, samples::rekeyed(2, 5))] {
+            let latest = rig.journal.latest(Subject::Till(samples::terminal_id(terminal))).await;
+            assert_eq!(latest.unwrap().unwrap().entry, book);
+        }
+        rig.kill();
+    });
+}
+
 async fn check_kept(rig: &Rig, open: usize) {
     let kept = rig.journal.kept_by(Keeper::Terminal(samples::terminal_id(1))).await;
     assert_eq!(kept.len(), open, "every open payment is still there");

@@ -1,0 +1,271 @@
+//! What a terminal's books need that must survive a restart: which working keys it may hold, and what it has settled.
+//!
+//! Every change writes the whole book as one record, so the newest record alone tells it. A terminal settles each of
+//! its currencies by itself (DE 50 names the one): two currencies cannot be added up. What is counted is made of
+//! `booking`s by whoever can look through all payments; here totals are only compared and kept.
+pub mod booking;
+
+use super::identity::{PaymentKey, TerminalId};
+use super::money::Currency;
+use super::time::Timestamp;
+use booking::{Booking, BookingKind};
+use serde::{Deserialize, Serialize};
+
+/// How many settlements a book remembers, and so in how many currencies a terminal can settle.
+const SETTLED_MAX: usize = 8;
+
+/// A terminal's book.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TillBook {
+    keys: Option<KeyGenerations>,
+    /// The newest last. The newest of a currency stays for ever: the next count begins there.
+    settled: Vec<Settled>,
+}
+
+/// The name of a set of working keys. It says nothing about the keys to whoever lacks the master key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeyGeneration(u64);
+
+/// The working keys that a terminal may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyGenerations {
+    /// What it was given last.
+    pub current: KeyGeneration,
+    /// What it held before: a terminal that never heard the answer holds it still.
+    pub former: Option<KeyGeneration>,
+}
+
+/// How many, and how much together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// How many.
+    pub number: u64,
+    /// In minor units.
+    pub amount: u64,
+}
+
+/// What was sold and given back, in one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Sales.
+    pub debits: Count,
+    /// Sales that were taken back.
+    pub debit_reversals: Count,
+    /// Refunds.
+    pub credits: Count,
+    /// Refunds of which nothing came.
+    pub credit_reversals: Count,
+}
+
+/// For which terminal, in which currency and over which time is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// The currency.
+    pub currency: Currency,
+    /// What became true at this instant or before is not counted.
+    pub after: Timestamp,
+    /// What became true at this instant is counted, what came later is not.
+    pub upto: Timestamp,
+}
+
+/// A terminal's totals beside ours, to be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which message asks.
+    pub key: PaymentKey,
+    /// For which currency.
+    pub currency: Currency,
+    /// Where the count began: where the settlement before it ended.
+    pub after: Timestamp,
+    /// Where it ends.
+    pub upto: Timestamp,
+    /// What the terminal counted.
+    pub claimed: Totals,
+    /// What we counted.
+    pub counted: Totals,
+}
+
+/// A settlement that was made: what the terminal is told, however often it asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Which message asked.
+    pub key: PaymentKey,
+    /// For which currency.
+    pub currency: Currency,
+    /// Where the count began.
+    pub after: Timestamp,
+    /// Where it ended: the next one of this currency begins here.
+    pub upto: Timestamp,
+    /// What the terminal counted.
+    pub claimed: Totals,
+    /// What we counted.
+    pub counted: Totals,
+    /// Whether the two came to the same.
+    pub balanced: bool,
+}
+
+/// Why nothing was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsettled {
+    /// The key was used for something else.
+    #[error("this key was used before, for another currency or other totals: settle under a new one")]
+    SameKeyOtherData,
+    /// Another settlement came between the count and this one.
+    #[error("another settlement was made since this was counted: look at the book and count again")]
+    CountedFromElsewhere,
+    /// The book is full.
+    #[error("a terminal settles in at most 8 currencies")]
+    TooManyCurrencies,
+}
+
+impl TillBook {
+    /// The working keys that the terminal may hold, if it was ever given any.
+    pub const fn keys(&self) -> Option<KeyGenerations> {
+        self.keys
+    }
+
+    /// What was settled of late, the newest last.
+    pub fn settled(&self) -> &[Settled] {
+        &self.settled
+    }
+
+    /// Where the next count in `currency` begins.
+    pub fn settled_upto(&self, currency: Currency) -> Timestamp {
+        let newest = self.settled.iter().rev().find(|settled| settled.currency == currency);
+        newest.map_or(Timestamp::from_micros(0), |settled| settled.upto)
+    }
+
+    /// What was answered under `key`, if anything was: a repeat is told the same.
+    pub fn answered(
+        &self,
+        key: &PaymentKey,
+        currency: Currency,
+        claimed: &Totals,
+    ) -> Result<Option<&Settled>, Unsettled> {
+        match self.settled.iter().find(|settled| settled.key == *key) {
+            Some(known) if known.currency == currency && known.claimed == *claimed => Ok(Some(known)),
+            Some(_) => Err(Unsettled::SameKeyOtherData),
+            None => Ok(None),
+        }
+    }
+
+    /// Compares and keeps: what the terminal is told, and the book if it changes.
+    pub fn settle(&self, asked: Settlement) -> Result<(Settled, Option<Self>), Unsettled> {
+        if let Some(known) = self.answered(&asked.key, asked.currency, &asked.claimed)? {
+            return Ok((known.clone(), None));
+        }
+        if asked.after != self.settled_upto(asked.currency) {
+            return Err(Unsettled::CountedFromElsewhere);
+        }
+        let made = Settled::of(asked);
+        let mut book = self.clone();
+        book.settled.push(made.clone());
+        if book.settled.len() > SETTLED_MAX {
+            let superseded = superseded(&book.settled).ok_or(Unsettled::TooManyCurrencies)?;
+            book.settled.remove(superseded);
+        }
+        Ok((made, Some(book)))
+    }
+
+    /// The terminal asks for new keys under `held`, if it proved that it holds any; `new` are there for it. What it is
+    /// to be handed is the current generation of the answer: one that it seems never to have heard of is handed to it
+    /// again, so that it is understood whichever of two answers it heard.
+    pub fn rekeyed(&self, held: Option<KeyGeneration>, new: KeyGeneration) -> (KeyGenerations, Option<Self>) {
+        match self.keys {
+            Some(keys) if keys.current == new || (held.is_some() && held == keys.former) => (keys, None),
+            keys => {
+                let keys = KeyGenerations { current: new, former: keys.map(|keys| keys.current) };
+                (keys, Some(Self { keys: Some(keys), settled: self.settled.clone() }))
+            }
+        }
+    }
+}
+
+impl KeyGeneration {
+    /// The generation of this number.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Its number.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl Count {
+    /// None at all.
+    pub const ZERO: Self = Self { number: 0, amount: 0 };
+
+    const fn and(self, amount: u64) -> Self {
+        Self { number: self.number.saturating_add(1), amount: self.amount.saturating_add(amount) }
+    }
+}
+
+impl Totals {
+    /// Nothing was sold.
+    pub const ZERO: Self = Self {
+        debits: Count::ZERO,
+        debit_reversals: Count::ZERO,
+        credits: Count::ZERO,
+        credit_reversals: Count::ZERO,
+    };
+
+    /// The totals of these bookings.
+    pub fn of<'a>(bookings: impl IntoIterator<Item = &'a Booking>) -> Self {
+        bookings.into_iter().fold(Self::ZERO, |mut totals, booking| {
+            let count = totals.of_kind(booking.kind);
+            *count = count.and(booking.money.amount().minor_units());
+            totals
+        })
+    }
+
+    /// The count of one kind.
+    pub const fn of_kind(&mut self, kind: BookingKind) -> &mut Count {
+        match kind {
+            BookingKind::Debit => &mut self.debits,
+            BookingKind::DebitReversal => &mut self.debit_reversals,
+            BookingKind::Credit => &mut self.credits,
+            BookingKind::CreditReversal => &mut self.credit_reversals,
+        }
+    }
+
+    /// Whether both come to the same sales and the same refunds, in number and amount, once what was taken back is
+    /// off. Not line by line: a sale that was approved and taken back because the terminal never heard of it is two
+    /// lines here and none there.
+    pub fn balances(&self, other: &Self) -> bool {
+        net_is_equal(self.debits, self.debit_reversals, other.debits, other.debit_reversals)
+            && net_is_equal(self.credits, self.credit_reversals, other.credits, other.credit_reversals)
+    }
+}
+
+impl Period {
+    /// Whether a booking at this instant is counted.
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.after < at && at <= self.upto
+    }
+}
+
+impl Settled {
+    fn of(asked: Settlement) -> Self {
+        let Settlement { key, currency, after, upto, claimed, counted } = asked;
+        // A clock that was set back must not have the next one count again what was counted before.
+        let upto = upto.max(after);
+        Self { key, currency, after, upto, claimed, counted, balanced: claimed.balances(&counted) }
+    }
+}
+
+/// The oldest that is not its currency's newest.
+fn superseded(settled: &[Settled]) -> Option<usize> {
+    let currencies = || settled.iter().map(|settled| settled.currency);
+    let is_newest = |(place, currency)| currencies().skip(place).skip(1).all(|later| later != currency);
+    currencies().enumerate().position(|at| !is_newest(at))
+}
+
+/// `a - b == c - d`, without going below zero.
+fn net_is_equal(a: Count, b: Count, c: Count, d: Count) -> bool {
+    let sum = |x: u64, y: u64| u128::from(x).saturating_add(u128::from(y));
+    sum(a.number, d.number) == sum(c.number, b.number) && sum(a.amount, d.amount) == sum(c.amount, b.amount)
+}

@@ -1,0 +1,384 @@
+//! Stories of terminals' books: what a session says of keys and settlements is on disk before it says it, and stays.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+use crate::house::{Estate, House, Plan, SECOND, key, pass, payer, settle, till};
+use actors::answer::Fault;
+use actors::domain::journal::Entry;
+use actors::domain::money::Currency;
+use actors::domain::payment::Payment;
+use actors::domain::till::booking::{Booking, BookingKind};
+use actors::domain::till::{
+    Count, KeyGeneration, KeyGenerations, Period, Settled, Settlement, TillBook, Totals, Unsettled,
+};
+use actors::domain::time::{Deadline, Timestamp};
+use actors::ports::contract::samples;
+use actors::ports::history::History;
+use actors::ports::journal::Room;
+use actors::ports::memory::MemoryHistory;
+use actors::switchboard::NotSettled;
+use std::time::Duration;
+
+const fn generation(bits: u64) -> KeyGeneration {
+    KeyGeneration::from_bits(bits)
+}
+
+const fn keys(current: u64, former: Option<u64>) -> KeyGenerations {
+    let former = match former {
+        Some(bits) => Some(generation(bits)),
+        None => None,
+    };
+    KeyGenerations { current: generation(current), former }
+}
+
+fn currency(code: &str) -> Currency {
+    Currency::of_code(code).unwrap()
+}
+
+const fn count(number: u64, amount: u64) -> Count {
+    Count { number, amount }
+}
+
+const fn sales(number: u64) -> Totals {
+    Totals { debits: count(number, number * 1_250), ..Totals::ZERO }
+}
+
+const fn instant(micros: u64) -> Timestamp {
+    Timestamp::from_micros(micros)
+}
+
+/// What a terminal asks under `name`, with the same totals on both sides.
+fn asked(name: &str, code: &str, after: u64, upto: u64) -> Settlement {
+    let (claimed, counted) = (sales(1), sales(1));
+    let (after, upto) = (instant(after), instant(upto));
+    Settlement { key: key(name), currency: currency(code), after, upto, claimed, counted }
+}
+
+fn written(book: &TillBook, asked: Settlement) -> TillBook {
+    book.settle(asked).unwrap().1.expect("a book that changed")
+}
+
+// The book.
+
+#[test]
+fn a_book_begins_empty_and_its_first_count_at_the_beginning_of_time() {
+    let book = TillBook::default();
+    assert_eq!((book.keys(), book.settled().len()), (None, 0));
+    assert_eq!(book.settled_upto(currency("EUR")), instant(0));
+}
+
+#[test]
+fn a_terminal_that_missed_the_answer_is_understood_and_given_the_same_keys_again() {
+    let (first, book) = TillBook::default().rekeyed(None, generation(1));
+    assert_eq!(first, keys(1, None));
+    let (second, book) = book.unwrap().rekeyed(Some(generation(1)), generation(2));
+    assert_eq!(second, keys(2, Some(1)));
+    let book = book.unwrap();
+    assert_eq!(book.rekeyed(Some(generation(1)), generation(3)), (keys(2, Some(1)), None));
+    assert_eq!(book.rekeyed(Some(generation(2)), generation(3)).0, keys(3, Some(2)), "it heard of them");
+    assert_eq!(book.rekeyed(None, generation(3)).0, keys(3, Some(2)), "nobody knows what it holds");
+    assert_eq!(book.rekeyed(None, generation(2)), (keys(2, Some(1)), None), "it has these");
+}
+
+#[test]
+fn totals_balance_by_what_is_left_of_them() {
+    let taken_back = Totals { debit_reversals: count(1, 1_250), ..sales(2) };
+    assert!(taken_back.balances(&sales(1)) && sales(1).balances(&taken_back));
+    assert!(!taken_back.balances(&sales(2)));
+    let other_amount = Totals { debits: count(1, 1_251), ..Totals::ZERO };
+    let other_number = Totals { debits: count(2, 1_250), ..Totals::ZERO };
+    assert!(!sales(1).balances(&other_amount) && !sales(1).balances(&other_number));
+    let only_back = Totals { debit_reversals: count(1, 1_250), ..Totals::ZERO };
+    assert!(only_back.balances(&only_back) && !only_back.balances(&Totals::ZERO), "less than nothing");
+    let refund = Totals { credits: count(1, 1_250), ..sales(2) };
+    assert!(!refund.balances(&sales(1)), "a refund is no sale taken back");
+    let refused = Totals { credit_reversals: count(1, 1_250), ..refund };
+    assert!(refused.balances(&sales(2)));
+    let most = Totals { debits: count(u64::MAX, u64::MAX), ..Totals::ZERO };
+    assert!(most.balances(&most) && !most.balances(&Totals::ZERO));
+}
+
+#[test]
+fn a_repeat_is_told_the_same_and_the_same_key_with_other_totals_nothing() {
+    let first = Settlement { counted: sales(2), ..asked("a", "EUR", 0, 10) };
+    let (settled, book) = TillBook::default().settle(first.clone()).unwrap();
+    assert!(!settled.balanced);
+    let book = written(&book.unwrap(), asked("b", "EUR", 10, 20));
+    let later = Settlement { after: instant(20), upto: instant(30), counted: sales(9), ..first.clone() };
+    assert_eq!(book.settle(later), Ok((settled.clone(), None)), "what was counted then, not now");
+    assert_eq!(book.answered(&first.key, first.currency, &first.claimed), Ok(Some(&settled)));
+    let other = Settlement { claimed: sales(2), ..first.clone() };
+    assert_eq!(book.settle(other), Err(Unsettled::SameKeyOtherData));
+    let elsewhere = Settlement { currency: currency("USD"), ..first };
+    assert_eq!(book.settle(elsewhere), Err(Unsettled::SameKeyOtherData));
+}
+
+#[test]
+fn what_was_counted_from_before_the_newest_settlement_is_not_settled() {
+    let book = written(&TillBook::default(), asked("a", "EUR", 0, 10));
+    assert_eq!(book.settle(asked("b", "EUR", 0, 20)), Err(Unsettled::CountedFromElsewhere));
+    assert!(book.settle(asked("b", "EUR", 10, 20)).is_ok());
+}
+
+#[test]
+fn a_clock_that_was_set_back_has_nothing_counted_twice() {
+    let book = written(&TillBook::default(), asked("a", "EUR", 0, 10));
+    let book = written(&book, asked("b", "EUR", 10, 4));
+    assert_eq!(book.settled_upto(currency("EUR")), instant(10));
+}
+
+#[test]
+fn each_currency_is_settled_by_itself() {
+    let book = written(&TillBook::default(), asked("a", "EUR", 0, 10));
+    let book = written(&book, asked("b", "USD", 0, 20));
+    assert_eq!(book.settled_upto(currency("EUR")), instant(10));
+    assert_eq!(book.settled_upto(currency("USD")), instant(20));
+}
+
+#[test]
+fn a_book_remembers_eight_settlements_and_of_every_currency_the_newest() {
+    let book = written(&TillBook::default(), asked("dollars", "USD", 0, 5));
+    let book = (0..100).fold(book, |book, n| {
+        let (after, name) = (book.settled_upto(currency("EUR")).micros(), format!("euros-{n}"));
+        written(&book, asked(&name, "EUR", after, n + 1))
+    });
+    assert_eq!(book.settled().len(), 8);
+    assert_eq!(book.settled_upto(currency("USD")), instant(5));
+    assert_eq!(book.settled_upto(currency("EUR")), instant(100));
+    let remembers = |name: &str| book.settled().iter().any(|settled| settled.key == key(name));
+    assert!(remembers("euros-93") && !remembers("euros-92"));
+    let codes = ["GBP", "CHF", "SEK", "NOK", "DKK", "PLN"];
+    let full = codes.iter().fold(book, |book, code| written(&book, asked(code, code, 0, 7)));
+    assert_eq!(full.settle(asked("x", "CZK", 0, 7)), Err(Unsettled::TooManyCurrencies));
+    assert!(full.settle(asked("y", "EUR", 100, 200)).is_ok(), "those it has go on");
+}
+
+// What payments book.
+
+fn booked(entries: Vec<Entry>) -> Vec<(BookingKind, u64)> {
+    let id = samples::payment(1, 1);
+    let life: Vec<_> = entries
+        .into_iter()
+        .zip(1..)
+        .filter_map(|(entry, second)| match entry {
+            Entry::Payment(_, fact) => {
+                let at = samples::BEGIN.plus(Duration::from_secs(second));
+                Some(actors::domain::payment::Stamped { at, fact })
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(Payment::folded(id, &life).unwrap().is_some());
+    let booked = Booking::all_of(id, &life).unwrap();
+    booked.iter().map(|booking| (booking.kind, booking.at.since(samples::BEGIN).as_secs())).collect()
+}
+
+#[test]
+fn a_life_books_its_sale_its_refunds_and_what_was_taken_back_of_either_when_it_happened() {
+    let paid = samples::paid_life(1, 1);
+    let with = |more: Vec<Entry>| booked(paid.iter().cloned().chain(more).collect());
+    assert_eq!(booked(samples::open_life(1, 1)), []);
+    assert_eq!(with(vec![]), [(BookingKind::Debit, 6)]);
+    let refused = with(vec![samples::refund_owed(1, 1), samples::refund_refused(1, 1)]);
+    let sale = (BookingKind::Debit, 6);
+    assert_eq!(refused, [sale, (BookingKind::Credit, 7), (BookingKind::CreditReversal, 8)]);
+    assert_eq!(with(vec![samples::taken_back(1, 1)]), [sale, (BookingKind::DebitReversal, 7)]);
+    let unapproved = paid.iter().take(5).cloned().chain([samples::taken_back(1, 1)]).collect();
+    assert_eq!(booked(unapproved), [], "the terminal was told no before there was a yes");
+}
+
+#[test]
+fn every_kind_of_booking_is_found_by_its_word() {
+    for kind in BookingKind::ALL {
+        assert_eq!(BookingKind::named(kind.name()), Some(kind));
+    }
+    assert_eq!(BookingKind::named("sale"), None);
+}
+
+// The session.
+
+impl House {
+    fn history(&self) -> MemoryHistory {
+        MemoryHistory::new(self.journal.inner.clone())
+    }
+
+    async fn book(&self, number: u32) -> TillBook {
+        self.board.till(till(number), self.by()).await.unwrap().book
+    }
+
+    /// Till 1 claims so much; what we have is counted as `switch` does it.
+    async fn count(&self, name: &str, claimed: Totals) -> Settlement {
+        let standing = self.board.till(till(1), self.by()).await.unwrap();
+        let currency = currency("EUR");
+        let (after, upto) = (standing.book.settled_upto(currency), standing.upto);
+        self.history().caught_up(standing.end).await.unwrap();
+        let period = Period { terminal: till(1), currency, after, upto };
+        let counted = self.history().totals(period).await.unwrap();
+        Settlement { key: key(name), currency, after, upto, claimed, counted }
+    }
+
+    async fn settle_till(&self, name: &str, claimed: Totals) -> Result<Settled, NotSettled> {
+        let counted = self.count(name, claimed).await;
+        self.board.settle(till(1), counted, self.by()).await
+    }
+
+    async fn rekey(&self, held: Option<u64>, new: u64) -> Result<KeyGenerations, Fault> {
+        self.board.rekey(till(1), held.map(generation), generation(new), self.by()).await
+    }
+}
+
+#[test]
+fn keys_and_settlements_outlive_the_process_the_session_and_its_sleep() {
+    let mut estate = Estate::planned(Plan { live_max: 1, ..Estate::new().plan });
+    let settled = estate.live(async |house| {
+        assert_eq!(house.rekey(None, 1).await, Ok(keys(1, None)));
+        assert_eq!(house.rekey(Some(1), 2).await, Ok(keys(2, Some(1))));
+        house.settle_till("day-1", Totals::ZERO).await.unwrap()
+    });
+    estate.live(async |house| {
+        assert_eq!(house.board.key_generations(till(1), house.by()).await, Ok(Some(keys(2, Some(1)))));
+        house.kill(till(1)).await;
+        assert_eq!(house.book(1).await.settled(), std::slice::from_ref(&settled));
+        // One alone may be awake: the first one sleeps.
+        pass(Duration::from_mins(10)).await;
+        assert_eq!(house.board.key_generations(till(2), house.by()).await, Ok(None));
+        pass(Duration::from_mins(10)).await;
+        let book = house.book(1).await;
+        assert_eq!((book.keys(), book.settled()), (Some(keys(2, Some(1))), [settled].as_slice()));
+    });
+}
+
+#[test]
+fn nothing_is_said_of_a_book_before_it_is_on_disk() {
+    let mut estate = Estate::new();
+    estate.live(async |house| {
+        house.book(1).await;
+        house.journal.inner.hold();
+        let (board, by) = (house.board.clone(), Deadline::after(house.now(), SECOND));
+        let rekeyed = board.rekey(till(1), None, generation(1), by);
+        assert_eq!(rekeyed.await, Err(Fault::Expired));
+        let looked = board.key_generations(till(1), Deadline::after(house.now(), SECOND));
+        assert_eq!(looked.await, Err(Fault::Expired), "not even to who only looks");
+    });
+    estate.live(async |house| {
+        assert_eq!(house.book(1).await, TillBook::default(), "and what never was on disk never was");
+    });
+}
+
+#[test]
+fn a_repeat_is_answered_word_for_word_also_after_a_restart_and_a_sale() {
+    let mut estate = Estate::new();
+    let first = estate.live(async |house| {
+        house.paid(till(1), payer(1), "sale-1").await;
+        settle().await;
+        house.settle_till("day-1", sales(1)).await.unwrap()
+    });
+    assert!(first.balanced);
+    estate.live(async |house| {
+        house.paid(till(1), payer(1), "sale-2").await;
+        settle().await;
+        let before = house.journal.inner.records().len();
+        assert_eq!(house.settle_till("day-1", sales(1)).await, Ok(first.clone()));
+        assert_eq!(house.journal.inner.records().len(), before, "nothing is written for a repeat");
+        let other = house.settle_till("day-1", sales(2)).await;
+        assert_eq!(other, Err(NotSettled::Unsettled(Unsettled::SameKeyOtherData)));
+    });
+}
+
+#[test]
+fn two_settlements_in_a_row_count_every_sale_once() {
+    Estate::new().live(async |house| {
+        house.paid(till(1), payer(1), "sale-1").await;
+        house.paid(till(1), payer(1), "sale-2").await;
+        settle().await;
+        let first = house.settle_till("day-1", sales(2)).await.unwrap();
+        house.paid(till(1), payer(1), "sale-3").await;
+        settle().await;
+        let second = house.settle_till("day-2", sales(1)).await.unwrap();
+        let third = house.settle_till("day-3", Totals::ZERO).await.unwrap();
+        assert!(first.balanced && second.balanced && third.balanced);
+        assert_eq!((second.after, third.after), (first.upto, second.upto));
+    });
+}
+
+#[test]
+fn what_is_paid_in_the_very_instant_of_a_settlement_counts_in_one_and_not_in_two() {
+    Estate::new().live(async |house| {
+        house.paid(till(1), payer(1), "sale-1").await;
+        let first = house.settle_till("day-1", Totals::ZERO).await.unwrap();
+        pass(SECOND).await;
+        let second = house.settle_till("day-2", Totals::ZERO).await.unwrap();
+        assert_eq!(first.counted.debits.number + second.counted.debits.number, 1);
+    });
+}
+
+#[test]
+fn a_payment_that_is_taken_back_after_the_settlement_counts_in_the_next() {
+    Estate::new().live(async |house| {
+        house.paid(till(1), payer(1), "sale-1").await;
+        settle().await;
+        assert!(house.settle_till("day-1", sales(1)).await.unwrap().balanced);
+        house.take_back(till(1), "sale-1").await.unwrap();
+        settle().await;
+        let next = house.settle_till("day-2", Totals::ZERO).await.unwrap();
+        assert_eq!(next.counted, Totals { debit_reversals: count(1, 1_250), ..Totals::ZERO });
+        assert!(!next.balanced, "the terminal has to say so too");
+    });
+}
+
+#[test]
+fn a_sale_whose_yes_never_arrived_counts_on_neither_side_once_it_is_taken_back() {
+    Estate::new().live(async |house| {
+        house.paid(till(1), payer(1), "sale-1").await;
+        house.take_back(till(1), "sale-1").await.unwrap();
+        settle().await;
+        assert!(house.settle_till("day-1", Totals::ZERO).await.unwrap().balanced);
+    });
+}
+
+#[test]
+fn a_crash_between_the_count_and_the_record_settles_nothing_and_loses_nothing() {
+    let mut estate = Estate::new();
+    let counted = estate.live(async |house| {
+        house.paid(till(1), payer(1), "sale-1").await;
+        settle().await;
+        house.count("day-1", sales(1)).await
+    });
+    let settled = estate.live(async |house| {
+        assert_eq!(house.book(1).await, TillBook::default());
+        house.paid(till(1), payer(1), "sale-2").await;
+        settle().await;
+        let again = house.settle_till("day-1", sales(1)).await.unwrap();
+        assert_eq!(again.counted, sales(2), "counted anew, up to now");
+        again
+    });
+    estate.live(async |house| {
+        let late = house.board.settle(till(1), counted, house.by()).await;
+        assert_eq!(late, Ok(settled), "what was counted before the crash comes too late to matter");
+    });
+}
+
+#[test]
+fn of_two_that_counted_the_same_time_one_settles_and_the_other_counts_again() {
+    Estate::new().live(async |house| {
+        house.paid(till(1), payer(1), "sale-1").await;
+        settle().await;
+        let (one, other) = (house.count("a", sales(1)).await, house.count("b", sales(1)).await);
+        assert!(house.board.settle(till(1), one, house.by()).await.unwrap().balanced);
+        let refused = house.board.settle(till(1), other, house.by()).await;
+        assert_eq!(refused, Err(NotSettled::Unsettled(Unsettled::CountedFromElsewhere)));
+    });
+}
+
+#[test]
+fn a_disk_down_to_its_reserve_writes_no_book_and_still_answers_from_it() {
+    Estate::new().live(async |house| {
+        let settled = house.settle_till("day-1", Totals::ZERO).await.unwrap();
+        house.rekey(None, 1).await.unwrap();
+        house.journal.inner.set_room(Room::ReserveOnly);
+        assert!(matches!(house.rekey(None, 2).await, Err(Fault::Overloaded { .. })));
+        let new = house.settle_till("day-2", Totals::ZERO).await;
+        assert!(matches!(new, Err(NotSettled::Fault(Fault::Overloaded { .. }))));
+        assert_eq!(house.settle_till("day-1", Totals::ZERO).await, Ok(settled));
+        house.journal.inner.set_room(Room::Plenty);
+        assert_eq!(house.book(1).await.keys(), Some(keys(1, None)));
+    });
+}
