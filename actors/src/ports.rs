@@ -15,6 +15,7 @@ pub mod journal;
 pub mod memory;
 pub mod platform;
 pub mod roster;
+pub mod security_module;
 
 use std::future::Future;
 use std::pin::Pin;

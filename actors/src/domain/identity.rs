@@ -116,6 +116,8 @@ labelled! {
     PlatformId,
     /// One refund among a payment's refunds, as the terminal named it.
     RefundId,
+    /// A cryptographic key, as the configuration names it.
+    KeyName,
 }
 
 /// What makes a repeat a repeat: the terminal's own name for what it asks (an `Idempotency-Key`, or the

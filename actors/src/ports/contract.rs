@@ -6,6 +6,7 @@
 pub mod binding_store;
 pub mod journal;
 pub mod samples;
+pub mod security_module;
 
 use std::future::Future;
 use std::pin::pin;
