@@ -13,4 +13,5 @@ pub mod players;
 pub mod read_model;
 pub mod rfc3339;
 pub mod seal;
+pub mod security_module;
 pub mod signature;

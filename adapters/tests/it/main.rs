@@ -5,3 +5,4 @@ mod http_client;
 mod journal;
 mod players;
 mod read_model;
+mod security_module;
