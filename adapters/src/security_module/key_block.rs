@@ -11,7 +11,7 @@ use super::engine::{Engine, copy};
 use super::secret::{KeyFault, SecretKey};
 use actors::ports::security_module::Cipher;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Why a key block was not made or not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,11 +148,7 @@ fn read_hex(digits: &str) -> Option<Vec<u8>> {
     let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
     let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
     let bytes = pairs.iter().map(|[high, low]| Some((value(*high)? << 4) | value(*low)?));
-    let mut bytes = bytes.collect::<Option<Vec<u8>>>();
-    if !odd.is_empty() {
-        bytes.zeroize();
-    }
-    bytes.filter(|_| odd.is_empty())
+    bytes.collect::<Option<Vec<u8>>>().filter(|_| odd.is_empty())
 }
 
 const fn hex_digit(nibble: u8) -> u8 {

@@ -7,7 +7,7 @@
 //! as they come: both sides have to.
 use actors::ports::security_module::{CheckValue, Cipher};
 use std::fmt;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::engine::Engine;
 
@@ -76,11 +76,17 @@ impl SecretKey {
 
     /// The same from hexadecimal digits.
     pub fn from_hex(cipher: Cipher, digits: &str) -> Result<Self, KeyFault> {
-        let digits = digits.as_bytes();
-        let (pairs, odd) = digits.as_chunks::<2>();
-        let bytes = pairs.iter().map(|[high, low]| Some((nibble(*high)? << 4) | nibble(*low)?));
-        let bytes: Option<Zeroizing<Vec<u8>>> = bytes.collect::<Option<Vec<u8>>>().map(Zeroizing::new);
-        Self::new(cipher, &bytes.filter(|_| odd.is_empty()).ok_or(KeyFault::Hex)?)
+        let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
+        let (wanted, found) = (cipher.key_len(), pairs.len());
+        let mut bytes = Zeroizing::new([0; LONGEST]);
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = (nibble(*high)? << 4) | nibble(*low)?;
+        }
+        if !odd.is_empty() {
+            return Err(KeyFault::Hex);
+        }
+        let bytes = bytes.get(..found).filter(|_| wanted == found);
+        Self::new(cipher, bytes.ok_or(KeyFault::Length { cipher, wanted, found })?)
     }
 
     /// A key that follows from another one, as it comes. Bytes beyond the cipher's length are left out.
@@ -148,15 +154,13 @@ pub(super) fn is_weak(cipher: Cipher, bytes: &[u8]) -> bool {
         return one_byte;
     }
     let (parts, _) = bytes.as_chunks::<8>();
-    let mut parts: Zeroizing<Vec<[u8; 8]>> =
-        Zeroizing::new(parts.iter().map(|part| part.map(|byte| byte & 0xFE)).collect());
-    let weak = parts.iter().any(|part| WEAK.contains(part))
-        || parts.windows(2).any(|pair| pair.first() == pair.last());
-    parts.zeroize();
-    weak
+    let without_parity = |part: &[u8; 8]| part.map(|byte| byte & 0xFE);
+    let mut neighbours = parts.iter().zip(parts.iter().skip(1));
+    parts.iter().any(|part| WEAK.contains(&without_parity(part)))
+        || neighbours.any(|(one, next)| without_parity(one) == without_parity(next))
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    let value = char::from(digit).to_digit(16)?;
-    u8::try_from(value).ok()
+fn nibble(digit: u8) -> Result<u8, KeyFault> {
+    let value = char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    value.ok_or(KeyFault::Hex)
 }

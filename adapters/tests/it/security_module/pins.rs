@@ -40,16 +40,28 @@ fn an_account_number_has_twelve_to_nineteen_digits_and_is_not_printed() {
 #[test]
 fn a_block_of_a_pin_of_three_or_thirteen_digits_is_not_read() {
     use des::cipher::{BlockEncrypt, KeyInit};
-    // Format 0 of 123 and of fourteen digits, as a terminal without checks would make them.
-    for field in
-        [0x0312_3FFF_FFFF_FFFF_u64, 0x0E12_3456_7890_1234, 0x0D12_3456_7890_123F, 0x0012_34FF_FFFF_FFFF]
-    {
-        // The right twelve digits of the account without its check digit.
-        let account = 0x0000_1739_0010_1011_u64;
-        let mut block = (field ^ account).to_be_bytes();
+    // Format 0 as a terminal without checks would make it: mixed with the right twelve digits before the check digit.
+    let read = |field: u64| {
+        let mut block = (field ^ 0x0000_1739_0010_1011).to_be_bytes();
         des::TdesEde2::new_from_slice(tdes().expose()).unwrap().encrypt_block((&mut block).into());
-        let read = pin_block::decode(&block, Pan::new(PAN).unwrap(), PinFormat::Iso0, &tdes());
-        assert_eq!(read.unwrap_err(), PinFault::Unreadable, "{field:016X}");
+        pin_block::decode(&block, Pan::new(PAN).unwrap(), PinFormat::Iso0, &tdes())
+            .map(|pin| pin.expose().to_vec())
+    };
+    assert_eq!(read(0x0412_34FF_FFFF_FFFF), Ok(b"1234".to_vec()));
+    assert_eq!(read(0x0C12_3456_7890_12FF), Ok(b"123456789012".to_vec()));
+    let wrong = [
+        0x0312_3FFF_FFFF_FFFF,
+        0x0D12_3456_7890_123F,
+        0x0E12_3456_7890_1234,
+        0x0F12_3456_7890_1234,
+        0x0012_34FF_FFFF_FFFF,
+        // Another format, a letter for a digit, a filler that is none.
+        0x1412_34FF_FFFF_FFFF,
+        0x0412_3AFF_FFFF_FFFF,
+        0x0412_34FF_FFFF_FFF0,
+    ];
+    for field in wrong {
+        assert_eq!(read(field), Err(PinFault::Unreadable), "{field:016X}");
     }
 }
 
