@@ -34,6 +34,10 @@ def bcd_spec():
     spec["t"].update(len_count="nibbles")
     for n in numeric_fixed:
         spec[n].update(data_enc="b", len_count="nibbles", left_pad="0")
+    # A sign in ASCII and digits two a byte: pyiso8583 has no name for it, and takes the bytes.
+    for n in ("28", "29", "30", "31"):
+        spec[n].update(data_enc="b", len_count="bytes", max_len=5)
+    spec["97"].update(data_enc="b", len_count="bytes", max_len=9)
     for n in ("2", "32", "33", "35", "99", "100"):
         spec[n].update(data_enc="b", len_count="nibbles", right_pad="0")
     return spec
