@@ -7,11 +7,11 @@ mod proof;
 mod settlement;
 
 pub use flows::{Flows, Rules};
-pub use proof::{MacRules, Proof};
+pub use proof::{Exchange, MacKeyRule, MacRules, Proof, Proven};
 
 use crate::line::{Answered, Answering, CodeLabel, Line, MessageClass, MessageKind, Unmatched};
 use actors::domain::response_code::ResponseCode;
-use adapters::iso8583::asked::{Told, Unfit};
+use adapters::iso8583::asked::{Told, Unfit, Wish};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::message::Message;
 use adapters::iso8583::translate;
@@ -32,6 +32,11 @@ impl IsoDoor {
     pub const fn new(dialect: Arc<Dialect>, flows: Flows, proof: Proof) -> Self {
         Self { dialect, flows, proof }
     }
+
+    /// How its messages are proven.
+    pub const fn proof(&self) -> &Proof {
+        &self.proof
+    }
 }
 
 impl Answering for IsoDoor {
@@ -49,7 +54,7 @@ impl IsoDoor {
             Err(broken) => {
                 tracing::info!(line = line.name(), fault = %broken.fault, "a message that cannot be read");
                 return match broken.read() {
-                    Some(read) => self.refused(&read, ResponseCode::FORMAT_ERROR).await,
+                    Some(read) => self.refused(&read, Proven::NOT, ResponseCode::FORMAT_ERROR).await,
                     None => silent(MessageClass::Unreadable, true),
                 };
             }
@@ -58,21 +63,23 @@ impl IsoDoor {
             line.unmatched(Unmatched::Answer);
             return silent(MessageClass::of_mti(message.mti().as_str()), false);
         }
-        if let Err(code) = self.proof.verified(&message).await {
-            line.mac_failed();
-            tracing::warn!(
-                line = line.name(),
-                code = code.as_str(),
-                "a message without a proof of its origin"
-            );
-            return self.refused(&message, code).await;
-        }
+        let proven = match self.proof.verified(&message).await {
+            Ok(proven) => proven,
+            Err(code) => {
+                line.mac_failed();
+                tracing::warn!(line = line.name(), code = code.as_str(), "a message that proves no origin");
+                return self.refused(&message, Proven::NOT, code).await;
+            }
+        };
         let asked = match translate::read(&message) {
             Ok(asked) => asked,
-            Err(unfit) => return self.unfit(line, &message, unfit).await,
+            Err(unfit) => return self.unfit(line, &message, proven, unfit).await,
         };
         let terminal = asked.terminal;
-        let told = self.flows.fulfil(arrived, asked).await;
+        let told = match (&asked.wish, self.flows.known(&asked)) {
+            (Wish::Keys, Ok(_)) => Some(self.proof.exchanged(terminal, proven).await),
+            _ => self.flows.fulfil(arrived, asked).await,
+        };
         let Some(told) = told else {
             return Answered {
                 terminal: Some(terminal),
@@ -85,27 +92,27 @@ impl IsoDoor {
             _ => {}
         }
         let known = (told.code != ResponseCode::NOT_PERMITTED_TO_TERMINAL).then_some(terminal);
-        Answered { terminal: known, ..self.said(&message, &told, false).await }
+        Answered { terminal: known, ..self.said(&message, proven, &told, false).await }
     }
 
-    async fn unfit(&self, line: &Line, message: &Message<'_>, unfit: Unfit) -> Answered {
+    async fn unfit(&self, line: &Line, message: &Message<'_>, proven: Proven, unfit: Unfit) -> Answered {
         tracing::info!(line = line.name(), mti = message.mti().as_str(), %unfit, "a message that is not served");
         let is_malformed = unfit.code == ResponseCode::FORMAT_ERROR;
-        Answered { bad: is_malformed, ..self.refused(message, unfit.code).await }
+        Answered { bad: is_malformed, ..self.refused(message, proven, unfit.code).await }
     }
 
     /// The answer to what is not served, if one would find its way back.
-    async fn refused(&self, message: &Message<'_>, code: ResponseCode) -> Answered {
+    async fn refused(&self, message: &Message<'_>, proven: Proven, code: ResponseCode) -> Answered {
         if translate::can_be_answered(message) {
-            self.said(message, &Told::code(code), true).await
+            self.said(message, proven, &Told::code(code), true).await
         } else {
             silent(MessageClass::of_mti(message.mti().as_str()), true)
         }
     }
 
-    async fn said(&self, request: &Message<'_>, told: &Told, bad: bool) -> Answered {
+    async fn said(&self, request: &Message<'_>, proven: Proven, told: &Told, bad: bool) -> Answered {
         let class = MessageClass::of_mti(request.mti().as_str());
-        match self.written(request, told).await {
+        match self.written(request, proven, told).await {
             Ok(reply) => {
                 let kind = MessageKind { class, code: CodeLabel::of(told.code.as_str()) };
                 Answered { reply: Some(reply), kind, terminal: None, bad }
@@ -117,11 +124,11 @@ impl IsoDoor {
         }
     }
 
-    async fn written(&self, request: &Message<'_>, told: &Told) -> anyhow::Result<Bytes> {
+    async fn written(&self, request: &Message<'_>, proven: Proven, told: &Told) -> anyhow::Result<Bytes> {
         let mti = request.mti().response().ok_or_else(|| anyhow::anyhow!("not a request"))?;
         let answer = translate::answer(request, mti, told)?;
         let mut out = BytesMut::with_capacity(512);
-        self.proof.sealed(request, &answer, &mut out).await?;
+        self.proof.sealed(proven, &answer, &mut out).await?;
         Ok(out.freeze())
     }
 }

@@ -1,6 +1,7 @@
 //! The keys in the file: each named, with the one thing that it is for, and never written there itself.
 use super::checked::Findings;
 use super::{CheckedLine, Secret};
+use crate::iso::MacKeyRule;
 use actors::domain::identity::KeyName;
 use actors::ports::security_module::{Cipher, KeyRole};
 use adapters::security_module::ConfiguredKey;
@@ -40,11 +41,24 @@ pub(super) fn checked(keys: &[Key], lines: &[CheckedLine], found: &mut Findings<
         }
     }
     for line in lines {
-        let Some((_, name)) = line.mac else { continue };
-        let is_there = keys.iter().any(|key| key.name == name.as_str() && key.role == KeyRole::Mac);
-        if !is_there {
-            let what = format!("there is no [[key]] {name} with the role \"mac\"");
-            found.wrong(format!("lines.{}.mac.key", line.written.name), what);
+        let mac = line.proof.mac.as_ref().map(|mac| mac.key);
+        let needed = match mac {
+            Some(MacKeyRule::Named(name)) => Some(("mac.key", name, KeyRole::Mac)),
+            Some(MacKeyRule::Working(_)) | None => None,
+        };
+        let exchange = line.proof.exchange.map(|exchange| exchange.under);
+        let under = exchange.map(|name| ("working_keys.under", name, KeyRole::TerminalMaster));
+        for (key, name, role) in needed.into_iter().chain(under) {
+            let is_there = keys.iter().any(|key| key.name == name.as_str() && key.role == role);
+            if !is_there {
+                let what = format!("there is no [[key]] {name} with the role {role:?}");
+                found.wrong(format!("lines.{}.{key}", line.written.name), what);
+            }
+        }
+        if exchange.is_some() && keys.iter().all(|key| key.role != KeyRole::LocalMaster) {
+            let what =
+                "working keys are derived from a [[key]] with the role \"local-master\", and there is none";
+            found.wrong(format!("lines.{}.working_keys", line.written.name), what);
         }
     }
     read

@@ -3,11 +3,11 @@
 //! Every limit has a range, so that a slip of the keyboard is found here and not under load. The names are those of
 //! docs/lines.md. What becomes of a line that is in order is `line`'s.
 use super::{Plain, Tls};
-use crate::iso::Rules;
+use crate::iso::{Exchange, MacKeyRule, MacRules, Rules};
 use crate::line::LineSettings;
 use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
-use actors::ports::security_module::MacAlgorithm;
+use actors::ports::security_module::{Cipher, HandOverForm, MacAlgorithm};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::{Framing, LENGTH_MAX};
 use schemars::JsonSchema;
@@ -42,6 +42,9 @@ pub struct LineConfig {
     /// The MAC that every message about money has to have.
     #[serde(default)]
     pub mac: Option<LineMac>,
+    /// Working keys for its terminals, on request: 0800 with field 70 = 161, or UnionPay's sign-on.
+    #[serde(default)]
+    pub working_keys: Option<WorkingKeys>,
     /// What a reversal is told whose original was never seen; it is remembered either way.
     #[serde(default)]
     pub unseen_reversal: UnseenReversal,
@@ -87,8 +90,28 @@ pub struct LineMac {
     /// `x919`, `x919-left4`, `x99`, `iso16609-tdes`, `aes-cmac` or `cup-ecb`.
     #[schemars(with = "String")]
     pub algorithm: MacAlgorithm,
-    /// The name of a `[[key]]` with the role `mac`.
-    pub key: String,
+    /// The name of a `[[key]]` with the role `mac`; without one, each terminal's own working key (see `working_keys`).
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// How the terminals of a line get working keys of their own.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkingKeys {
+    /// The name of the `[[key]]` with the role `terminal-master` that their terminals hold.
+    pub under: String,
+    /// The working keys' cipher: `tdes` or `aes128` and the like.
+    #[schemars(with = "String")]
+    pub cipher: Cipher,
+}
+
+/// How the messages of a line are proven, checked.
+pub struct CheckedProof {
+    /// The MAC that has to be there.
+    pub mac: Option<MacRules>,
+    /// How working keys are handed over.
+    pub exchange: Option<Exchange>,
 }
 
 /// What a reversal is told whose original was never seen.
@@ -113,7 +136,7 @@ pub struct CheckedLine {
     /// How it is served.
     pub rules: Rules,
     /// How its messages are proven.
-    pub mac: Option<(MacAlgorithm, KeyName)>,
+    pub proof: CheckedProof,
 }
 
 /// Checks the lines; `wrong` is told a key and what it may be.
@@ -132,11 +155,11 @@ pub(super) fn checked(lines: &[LineConfig], wrong: &mut impl FnMut(String, Strin
         if line.listen.port() != 0 && !addresses.insert(line.listen) {
             wrong("listen", "another line listens there".to_owned());
         }
-        if let (Some(dialect), Some(mac)) = (line.dialect(&mut wrong), line.mac(&mut wrong))
+        if let (Some(dialect), Some(proof)) = (line.dialect(&mut wrong), line.proof(&mut wrong))
             && let Some(settings) = line.settings(&dialect, &mut wrong)
         {
             let (written, rules) = (line.clone(), line.rules());
-            checked.push(CheckedLine { written, settings, dialect: Arc::new(dialect), rules, mac });
+            checked.push(CheckedLine { written, settings, dialect: Arc::new(dialect), rules, proof });
         }
     }
     checked
@@ -181,12 +204,41 @@ impl LineConfig {
         dialect.with_overrides(&self.overrides).map_err(|fault| wrong("overrides", fault.to_string())).ok()
     }
 
-    /// Its MAC; `None` if it is wrong.
-    #[allow(clippy::option_option, reason = "a line may be without one")]
-    fn mac(&self, wrong: &mut impl FnMut(&str, String)) -> Option<Option<(MacAlgorithm, KeyName)>> {
-        let Some(mac) = &self.mac else { return Some(None) };
-        let key = KeyName::new(&mac.key).map_err(|error| wrong("mac.key", error.to_string())).ok()?;
-        Some(Some((mac.algorithm, key)))
+    /// How its messages are proven; `None` if that is wrong.
+    fn proof(&self, wrong: &mut impl FnMut(&str, String)) -> Option<CheckedProof> {
+        let mut name =
+            |key: &str, text: &str| KeyName::new(text).map_err(|error| wrong(key, error.to_string())).ok();
+        let mac = match &self.mac {
+            None => None,
+            Some(LineMac { algorithm, key: Some(key) }) => {
+                Some((*algorithm, MacKeyRule::Named(name("mac.key", key)?)))
+            }
+            Some(LineMac { algorithm, key: None }) => {
+                let cipher = self.working_keys.as_ref().map(|keys| keys.cipher);
+                let Some(cipher) = cipher else {
+                    wrong("mac.key", "name a [[key]], or give the line working_keys".to_owned());
+                    return None;
+                };
+                Some((*algorithm, MacKeyRule::Working(cipher)))
+            }
+        };
+        let algorithm = mac.map_or(MacAlgorithm::X919, |(algorithm, _)| algorithm);
+        let exchange = match &self.working_keys {
+            None => None,
+            Some(keys) => {
+                let form = match self.dialect.as_str() {
+                    "cup-pos" => HandOverForm::Cryptograms { mac: keys.cipher },
+                    _ => HandOverForm::KeyBlocks { cipher: keys.cipher, algorithm },
+                };
+                Some(Exchange { under: name("working_keys.under", &keys.under)?, form })
+            }
+        };
+        let refusal = match algorithm {
+            MacAlgorithm::CupEcb => ResponseCode::MAC_ERROR,
+            _ => ResponseCode::SECURITY_VIOLATION,
+        };
+        let mac = mac.map(|(algorithm, key)| MacRules { algorithm, key, refusal });
+        Some(CheckedProof { mac, exchange })
     }
 
     fn rules(&self) -> Rules {

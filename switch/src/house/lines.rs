@@ -1,13 +1,12 @@
 //! The house's lines: ports taken first, terminals served last, and whoever answers them between.
 use super::tls;
 use crate::config::{Checked, CheckedLine};
-use crate::iso::{Flows, IsoDoor, MacRules, Proof};
+use crate::iso::{Flows, IsoDoor, MacKeyRule, MacRules, Proof};
 use crate::line::{BoundLine, Lines};
 use actix_rt::ArbiterHandle;
-use actors::domain::response_code::ResponseCode;
 use actors::ports::clock::{Clock, Dice};
 use actors::ports::history::History;
-use actors::ports::security_module::{KeyRef, MacAlgorithm, ModuleFault, SecurityModule};
+use actors::ports::security_module::{KeyRef, ModuleFault, SecurityModule};
 use actors::switchboard::Switchboard;
 use adapters::security_module::{ConfiguredKey, SoftwareSecurityModule};
 use anyhow::Context;
@@ -46,7 +45,14 @@ pub(super) fn serve(
 ) {
     for (line, checked) in bound.into_iter().zip(checked) {
         let flows = Flows::new(board.clone(), Arc::clone(history), checked.rules);
-        line.serve(Arc::new(door(checked, module, flows)), places.to_vec());
+        let proof = Proof {
+            module: Arc::clone(module),
+            board: board.clone(),
+            mac: checked.proof.mac,
+            exchange: checked.proof.exchange,
+        };
+        let door = IsoDoor::new(Arc::clone(&checked.dialect), flows, proof);
+        line.serve(Arc::new(door), places.to_vec());
     }
 }
 
@@ -63,22 +69,11 @@ pub(super) async fn security_module(
 ) -> anyhow::Result<Arc<dyn SecurityModule>> {
     let module: Arc<dyn SecurityModule> = Arc::new(SoftwareSecurityModule::new(keys, dice)?);
     for line in lines {
-        let Some((algorithm, key)) = line.mac else { continue };
+        let Some(MacRules { algorithm, key: MacKeyRule::Named(key), .. }) = line.proof.mac else { continue };
         let tried = module.verify_mac(KeyRef::Named(key), algorithm, b"", &[0; 8]).await;
         if let Err(fault @ (ModuleFault::Misconfigured(_) | ModuleFault::Unavailable(_))) = tried {
             return Err(fault).with_context(|| format!("lines: {}.mac", line.written.name));
         }
     }
     Ok(module)
-}
-
-fn door(checked: &CheckedLine, module: &Arc<dyn SecurityModule>, flows: Flows) -> IsoDoor {
-    let proof = checked.mac.map_or(Proof::Network, |(algorithm, key)| {
-        let refusal = match algorithm {
-            MacAlgorithm::CupEcb => ResponseCode::MAC_ERROR,
-            _ => ResponseCode::SECURITY_VIOLATION,
-        };
-        Proof::Mac(MacRules { module: Arc::clone(module), algorithm, key, refusal })
-    });
-    IsoDoor::new(Arc::clone(&checked.dialect), flows, proof)
 }

@@ -48,7 +48,7 @@ pub struct Flows {
 
 /// A terminal that the roster knows, and its merchant.
 #[derive(Clone, Copy)]
-struct Known {
+pub(super) struct Known {
     terminal: TerminalId,
     merchant: MerchantId,
 }
@@ -86,7 +86,7 @@ impl Flows {
     }
 
     /// Who asks, if the operator knows the terminal and the merchant is its own.
-    fn known(&self, asked: &Asked) -> Result<Known, ResponseCode> {
+    pub(super) fn known(&self, asked: &Asked) -> Result<Known, ResponseCode> {
         let merchant = self.board.world().roster.merchant_of(asked.terminal);
         let merchant = merchant.ok_or(ResponseCode::NOT_PERMITTED_TO_TERMINAL)?;
         if asked.merchant.is_some_and(|named| named != merchant) {

@@ -3,20 +3,22 @@ use crate::visitors::Handset;
 use crate::world::{House, house};
 use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
-use actors::ports::security_module::{Cipher, KeyRef, KeyRole, MacAlgorithm};
+use actors::ports::security_module::{Cipher, HandOverForm, KeyRef, KeyRole, MacAlgorithm};
 use adapters::dice::SystemDice;
 use adapters::iso8583::builder::{BuildFault, Builder};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::Framing;
 use adapters::iso8583::message::Message;
 use adapters::iso8583::mti::Mti;
-use adapters::security_module::{ConfiguredKey, SoftwareSecurityModule};
+use adapters::security_module::mac::MacKey;
+use adapters::security_module::secret::SecretKey;
+use adapters::security_module::{ConfiguredKey, SoftwareSecurityModule, key_block};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::join;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use switch::iso::{Flows, IsoDoor, MacRules, Proof, Rules};
+use switch::iso::{Exchange, Flows, IsoDoor, MacKeyRule, MacRules, Proof, Rules};
 use switch::line::{Answering, Line, LineSettings, Lines};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,7 +49,7 @@ impl Pos {
     }
 
     fn speaking(dialect: &str, house: &House, unseen_reversal: ResponseCode) -> Self {
-        Self::proven_by(Proof::Network, dialect, house, unseen_reversal)
+        Self::proven_by(proof(house, keys(), None, None), dialect, house, unseen_reversal)
     }
 
     fn proven_by(proof: Proof, dialect: &str, house: &House, unseen_reversal: ResponseCode) -> Self {
@@ -312,34 +314,76 @@ async fn what_cannot_be_read_is_answered_30_where_somebody_can_be_answered() {
     assert!(pos.ask("0210", &SALE).await.is_none(), "an answer is not answered");
 }
 
-/// The MAC of a line whose key is in the house.
-fn mac_rules(algorithm: MacAlgorithm) -> MacRules {
-    let name = KeyName::new("zone-mac").unwrap();
-    let (cipher, digits) = match algorithm {
-        MacAlgorithm::AesCmac => (Cipher::Aes128, "000102030405060708090a0b0c0d0e0f"),
-        _ => (Cipher::Tdes, "0123456789abcdeffedcba9876543210"),
+/// The keys of a house, by what they are for.
+fn keys() -> Vec<ConfiguredKey> {
+    let key = |name: &str, role, cipher, digits: &str| {
+        ConfiguredKey::new(KeyName::new(name).unwrap(), role, cipher, digits, None).unwrap()
     };
-    let key = ConfiguredKey::new(name, KeyRole::Mac, cipher, digits, None).unwrap();
-    let module = SoftwareSecurityModule::new([key], Arc::new(SystemDice::new().unwrap())).unwrap();
-    MacRules { module: Arc::new(module), algorithm, key: name, refusal: ResponseCode::SECURITY_VIOLATION }
+    let local = "00112233445566778899aabbccddeeff0123456789abcdeffedcba9876543210";
+    vec![
+        key("zone-aes", KeyRole::Mac, Cipher::Aes128, "000102030405060708090a0b0c0d0e0f"),
+        key("zone-tdes", KeyRole::Mac, Cipher::Tdes, "0123456789abcdeffedcba9876543210"),
+        key("local", KeyRole::LocalMaster, Cipher::Aes256, local),
+        key("terminals", KeyRole::TerminalMaster, Cipher::Tdes, TERMINAL_MASTER),
+    ]
 }
 
-/// A message with the MAC that the rules want, and one bit of it turned if asked.
-async fn sealed(rules: &MacRules, pos: &Pos, mti: &str, fields: &[(u8, &str)]) -> Bytes {
-    let mut builder = Builder::new(pos.dialect, Mti::parse(mti.as_bytes()).unwrap());
-    for (n, value) in fields {
-        builder.set(*n, value).unwrap();
-    }
-    let (mut covered, mut out) = (Vec::new(), BytesMut::new());
-    let mut draft = BytesMut::new();
+const TERMINAL_MASTER: &str = "89b07b35a1b3f47e13579bdf02468ace";
+
+fn proof(
+    house: &House,
+    keys: Vec<ConfiguredKey>,
+    mac: Option<MacRules>,
+    exchange: Option<Exchange>,
+) -> Proof {
+    let module = SoftwareSecurityModule::new(keys, Arc::new(SystemDice::new().unwrap())).unwrap();
+    Proof { module: Arc::new(module), board: house.board.clone(), mac, exchange }
+}
+
+/// A line's MAC under a key that is in the house.
+fn mac_rules(algorithm: MacAlgorithm) -> MacRules {
+    let name = if algorithm == MacAlgorithm::AesCmac { "zone-aes" } else { "zone-tdes" };
+    let key = MacKeyRule::Named(KeyName::new(name).unwrap());
+    MacRules { algorithm, key, refusal: ResponseCode::SECURITY_VIOLATION }
+}
+
+/// A message with the MAC that `key` makes of it.
+async fn sealed(pos: &Pos, key: KeyRef, mti: &str, fields: &[(u8, &str)]) -> Bytes {
+    let (proof, rules) = (pos.door.proof(), pos.door.proof().mac.unwrap());
+    let covered = covered(pos, mti, fields);
+    let mac = proof.module.mac(key, rules.algorithm, &covered).await.unwrap();
+    with_mac(pos, mti, fields, mac.0)
+}
+
+fn covered(pos: &Pos, mti: &str, fields: &[(u8, &str)]) -> Vec<u8> {
+    let (mut covered, mut draft) = (Vec::new(), BytesMut::new());
     let note = |bytes: &[u8]| {
         covered.extend_from_slice(bytes);
         Ok::<_, BuildFault>([0; 8])
     };
-    builder.finish_with_mac(&mut draft, note).unwrap();
-    let mac = rules.module.mac(KeyRef::Named(rules.key), rules.algorithm, &covered).await.unwrap();
-    builder.finish_with_mac(&mut out, |_| Ok::<_, BuildFault>(mac.0)).unwrap();
+    built(pos, mti, fields).finish_with_mac(&mut draft, note).unwrap();
+    covered
+}
+
+fn with_mac(pos: &Pos, mti: &str, fields: &[(u8, &str)], mac: [u8; 8]) -> Bytes {
+    let mut out = BytesMut::new();
+    built(pos, mti, fields).finish_with_mac(&mut out, |_| Ok::<_, BuildFault>(mac)).unwrap();
     out.freeze()
+}
+
+fn built(pos: &Pos, mti: &str, fields: &[(u8, &str)]) -> Builder<'static> {
+    let mut builder = Builder::new(pos.dialect, Mti::parse(mti.as_bytes()).unwrap());
+    for (n, value) in fields {
+        builder.set(*n, value).unwrap();
+    }
+    builder
+}
+
+fn named(rules: MacRules) -> KeyRef {
+    match rules.key {
+        MacKeyRule::Named(name) => KeyRef::Named(name),
+        MacKeyRule::Working(_) => panic!("a working key has no name"),
+    }
 }
 
 #[actix_web::test]
@@ -353,15 +397,17 @@ async fn on_a_line_with_macs_what_is_proven_is_served_and_answered_with_one() {
     ] {
         let house = house();
         let rules = mac_rules(algorithm);
-        let pos = Pos::proven_by(Proof::Mac(rules.clone()), dialect, &house, ResponseCode::APPROVED);
+        let proof = proof(&house, keys(), Some(rules), None);
+        let pos = Pos::proven_by(proof, dialect, &house, ResponseCode::APPROVED);
         let echo =
-            sealed(&rules, &pos, "0800", &[(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "301")]).await;
+            sealed(&pos, named(rules), "0800", &[(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "301")])
+                .await;
         let told = pos.ask_bytes(echo).await.unwrap();
         assert_eq!(told.code(), ("0810", "00"), "{algorithm:?}");
         let answer = Message::parse(pos.dialect, &told.frame).unwrap();
         let scope = answer.mac_scope().expect("an answer with a MAC");
-        let key = KeyRef::Named(rules.key);
-        assert_eq!(rules.module.verify_mac(key, algorithm, scope.covered, &scope.mac).await, Ok(()));
+        let module = &pos.door.proof().module;
+        assert_eq!(module.verify_mac(named(rules), algorithm, scope.covered, &scope.mac).await, Ok(()));
     }
 }
 
@@ -369,13 +415,14 @@ async fn on_a_line_with_macs_what_is_proven_is_served_and_answered_with_one() {
 async fn on_a_line_with_macs_what_is_not_proven_is_refused_and_does_nothing() {
     let (house, _phone) = stage().await;
     let rules = mac_rules(MacAlgorithm::X919);
-    let pos = Pos::proven_by(Proof::Mac(rules.clone()), "iso87-bcd", &house, ResponseCode::APPROVED);
+    let proof = proof(&house, keys(), Some(rules), None);
+    let pos = Pos::proven_by(proof, "iso87-bcd", &house, ResponseCode::APPROVED);
     assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "63"), "without a MAC");
-    let mut forged = sealed(&rules, &pos, "0200", &SALE).await.to_vec();
+    let mut forged = sealed(&pos, named(rules), "0200", &SALE).await.to_vec();
     let last = forged.len() - 1;
     forged[last] ^= 1;
     assert_eq!(pos.ask_bytes(forged.into()).await.unwrap().code(), ("0210", "63"), "with a wrong one");
-    let mut changed = sealed(&rules, &pos, "0200", &SALE).await.to_vec();
+    let mut changed = sealed(&pos, named(rules), "0200", &SALE).await.to_vec();
     // The amount's last digit but one.
     let amount = changed.windows(6).position(|bytes| bytes == [0, 0, 0, 0, 0x12, 0x50]).unwrap();
     changed[amount + 4] = 0x92;
@@ -383,6 +430,75 @@ async fn on_a_line_with_macs_what_is_not_proven_is_refused_and_does_nothing() {
     let free = pos.told("0800", &[(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "001")]).await;
     assert_eq!(free.code(), ("0810", "00"), "a terminal signs on before it has a key");
     assert!(house.journal.records().is_empty(), "nothing of it was taken in");
+}
+
+/// Asks for working keys, proven by nothing, and opens them as the terminal that holds the master key.
+async fn rekeyed(pos: &Pos, stan: &str) -> SecretKey {
+    let told = pos.told("0800", &[(7, "1122101530"), (11, stan), (41, "T1"), (70, "161")]).await;
+    assert_eq!(told.code(), ("0810", "00"));
+    let blocks = &told.fields[&48];
+    // Each block says in its second to fifth character how long it is: the PIN key's, then the MAC key's.
+    let first: usize = blocks[1..5].parse().unwrap();
+    let master = SecretKey::from_hex(Cipher::Tdes, TERMINAL_MASTER).unwrap();
+    let (_, key) = key_block::unwrap(&master, &blocks[first..]).unwrap();
+    key
+}
+
+fn echo(stan: &str) -> Vec<(u8, &str)> {
+    vec![(7, "1122101530"), (11, stan), (41, "T1"), (70, "301")]
+}
+
+async fn echoed_with(pos: &Pos, key: &SecretKey, stan: &str) -> Told {
+    let rules = pos.door.proof().mac.unwrap();
+    let mac = MacKey::new(rules.algorithm, key).unwrap().mac(&covered(pos, "0800", &echo(stan)));
+    pos.ask_bytes(with_mac(pos, "0800", &echo(stan), mac.0)).await.unwrap()
+}
+
+#[actix_web::test]
+async fn a_terminal_that_is_handed_working_keys_proves_itself_with_them_and_with_the_last_ones() {
+    let (house, _phone) = stage().await;
+    let key = MacKeyRule::Working(Cipher::Tdes);
+    let rules = MacRules { algorithm: MacAlgorithm::X919, key, refusal: ResponseCode::SECURITY_VIOLATION };
+    let form = HandOverForm::KeyBlocks { cipher: Cipher::Tdes, algorithm: rules.algorithm };
+    let exchange = Exchange { under: KeyName::new("terminals").unwrap(), form };
+    let proof = proof(&house, keys(), Some(rules), Some(exchange));
+    let pos = Pos::proven_by(proof, "iso87-ascii", &house, ResponseCode::APPROVED);
+    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "63"), "it has no key yet");
+    let first = rekeyed(&pos, "000001").await;
+    assert_eq!(echoed_with(&pos, &first, "000002").await.code(), ("0810", "00"));
+    let second = rekeyed(&pos, "000003").await;
+    assert_eq!(echoed_with(&pos, &first, "000004").await.code(), ("0810", "00"), "it may not have heard");
+    assert_eq!(echoed_with(&pos, &second, "000005").await.code(), ("0810", "00"));
+    let third = rekeyed(&pos, "000006").await;
+    assert_eq!(echoed_with(&pos, &first, "000007").await.code(), ("0810", "63"), "two exchanges ago");
+    assert_eq!(echoed_with(&pos, &third, "000008").await.code(), ("0810", "00"));
+}
+
+#[actix_web::test]
+async fn a_line_without_working_keys_has_none_to_give() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::on(&house);
+    let asked = [(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "161")];
+    assert_eq!(pos.told("0800", &asked).await.code(), ("0810", "40"));
+}
+
+#[actix_web::test]
+async fn a_terminal_settles_what_it_sold_and_is_told_what_we_counted() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    pos.sold(&phone, &SALE, "right").await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let claim = |stan, number| {
+        let mut fields = vec![(7, "1122101530"), (11, stan), (41, "T1"), (50, "978")];
+        fields.extend([(76, number), (88, "0000000000001250")]);
+        fields
+    };
+    let wrong = pos.told("0500", &claim("000201", "0000000002")).await;
+    assert_eq!((wrong.code(), wrong.fields[&66].as_str()), (("0510", "95"), "2"));
+    assert_eq!((wrong.fields[&76].as_str(), wrong.fields[&88].as_str()), ("0000000001", "0000000000001250"));
+    let again = pos.told("0501", &claim("000201", "0000000002")).await;
+    assert_eq!(again.frame, wrong.frame, "word for word");
+    assert_eq!(pos.told("0500", &claim("000201", "0000000001")).await.code(), ("0510", "94"));
 }
 
 #[actix_web::test]
