@@ -1,4 +1,7 @@
 //! `turnout iso …`: what a message says, and how one is written; for whoever sits between a terminal and a line.
+//!
+//! What it is given may hold a card's number, and what it complains of ends in shells' logs: nothing of a message is repeated but
+//! what `adapters::iso8583::mask` shows.
 use super::say;
 use adapters::iso8583::builder::Builder;
 use adapters::iso8583::dialect::{Dialect, Overrides};
@@ -58,10 +61,13 @@ pub(super) fn run(args: &IsoArgs) -> anyhow::Result<()> {
         Doing::Encode { mti, fields } => {
             let mti = Mti::parse(mti.as_bytes()).context("a message type has four digits, as 0200")?;
             let mut builder = Builder::new(&dialect, mti);
-            for field in fields {
-                let (n, value) =
-                    field.split_once('=').with_context(|| format!("{field}: write FIELD=VALUE"))?;
-                let n = n.parse().with_context(|| format!("{field}: a field is a number from 2 to 128"))?;
+            for (at, field) in (1..).zip(fields) {
+                let (n, value) = field
+                    .split_once('=')
+                    .with_context(|| format!("field {at} of the list: write FIELD=VALUE"))?;
+                let n = n
+                    .parse()
+                    .with_context(|| format!("field {at} of the list: its name is a number from 2 to 128"))?;
                 builder.set(n, value)?;
             }
             let mut out = BytesMut::new();
@@ -94,8 +100,8 @@ fn bytes_of(message: &str) -> anyhow::Result<Vec<u8>> {
     } else if let Some(bytes) = unhex(message.as_bytes()) {
         return Ok(bytes);
     } else {
-        let wrong = || format!("{message}: neither hexadecimal digits nor a file that can be read");
-        read = std::fs::read(Path::new(message)).with_context(wrong)?;
+        let wrong = "the message is neither an even count of hexadecimal digits nor a file that can be read";
+        read = std::fs::read(Path::new(message)).context(wrong)?;
     }
     Ok(unhex(&read).unwrap_or(read))
 }

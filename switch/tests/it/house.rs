@@ -70,14 +70,16 @@ impl Ports {
     /// Three that nobody holds right now, and that the system gives to nobody who just wants to call: while a switch
     /// is dead, its doors must not become the other end of somebody's connection.
     pub fn free() -> Self {
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        let start = u16::try_from(std::process::id() % 10_000).unwrap();
-        let free =
-            std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
-                .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-        let ports: Vec<u16> = free.take(3).collect();
+        let ports: Vec<u16> = free_ports().take(3).collect();
         Self { phones: ports[0], terminals: ports[1], admin: ports[2] }
     }
+}
+
+fn free_ports() -> impl Iterator<Item = u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 10_000).unwrap();
+    std::iter::repeat_with(move || 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
 }
 
 /// Where a child's standard error goes, and how much it says.
@@ -198,6 +200,15 @@ impl Site {
         self.apart = Some(apart);
         self.books().await;
         platform
+    }
+
+    /// A line of that name for terminals that speak ISO 8583, with these words of configuration; its port.
+    #[allow(dead_code, reason = "the ordeals have no lines")]
+    pub fn with_line(&self, name: &str, words: &str) -> u16 {
+        let port = free_ports().next().unwrap();
+        let line = format!("[[lines]]\nname = {name:?}\nlisten = \"127.0.0.1:{port}\"\n{words}\n");
+        self.reconfigure("[[platform]]", &format!("{line}[[platform]]"));
+        port
     }
 
     /// Changes the configuration's text.

@@ -11,6 +11,7 @@ mod admin_door;
 mod auditor;
 mod bad_input;
 mod bounds;
+mod cards;
 mod config;
 mod documents;
 mod doors;

@@ -5,8 +5,8 @@
 //! a core dump (`memory`). The same search (`search`) has to find canaries that are planted, and the few secrets that are
 //! allowed to be somewhere, there and nowhere else.
 mod memory;
-mod search;
-mod visit;
+pub mod search;
+pub mod visit;
 
 use crate::house::{Log, SHARED_SECRET, Site, TOKEN_SECRET, TillKey, turnout};
 use adapters::seal::Credential;
@@ -230,7 +230,8 @@ fn each_place_is_what_it_should_be(writings: &Writings) {
     }
 }
 
-async fn told_from_the_journal(site: &Site, id: &str, writings: &mut Writings) {
+/// What the tools say of the journal, and of this payment.
+pub async fn told_from_the_journal(site: &Site, id: &str, writings: &mut Writings) {
     let journal = site.journal();
     let [journal, id] = [journal.to_str().unwrap(), id];
     for (name, arguments) in [
@@ -244,7 +245,7 @@ async fn told_from_the_journal(site: &Site, id: &str, writings: &mut Writings) {
 }
 
 /// Every file in the folder, those that the operator wrote too.
-fn files(folder: &Path, writings: &mut Writings) {
+pub fn files(folder: &Path, writings: &mut Writings) {
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next).unwrap() {

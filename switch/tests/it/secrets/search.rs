@@ -37,6 +37,12 @@ impl Secret {
         Self { name, needles: needles(&secret[secret.len().saturating_sub(TAIL)..]) }
     }
 
+    /// Bytes that are no text: six of them are not met by chance.
+    pub fn packed(name: &'static str, secret: &[u8]) -> Self {
+        assert!(secret.len() >= 6, "{name} is too short: it would be found by chance");
+        Self { name, needles: needles(&secret[secret.len().saturating_sub(TAIL)..]) }
+    }
+
     /// The codings in which it is looked for.
     pub fn codings(&self) -> BTreeSet<&'static str> {
         self.needles.iter().map(|(coding, _)| *coding).collect()
@@ -97,6 +103,9 @@ fn needles(tail: &[u8]) -> Vec<Needle> {
         ("plain", tail.to_vec()),
         ("in upper hex", hex.to_uppercase().into_bytes()),
         ("in hex", hex.into_bytes()),
+        ("in spaced hex", spaced(tail).into_bytes()),
+        ("as a list of numbers", listed(tail).into_bytes()),
+        ("as a buffer is shown", shown(tail)),
         ("in UTF-16", wide(|byte| [byte, 0])),
         ("in UTF-16, big end first", wide(|byte| [0, byte])),
         ("percent-encoded", percent(tail, u8::is_ascii_alphanumeric).into_bytes()),
@@ -116,6 +125,22 @@ fn needles(tail: &[u8]) -> Vec<Needle> {
     let mut known = BTreeSet::new();
     needles.retain(|(_, needle)| known.insert(needle.clone()));
     needles
+}
+
+/// As a dump shows bytes.
+fn spaced(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+/// As `{:?}` shows an array.
+fn listed(bytes: &[u8]) -> String {
+    bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// As `{:?}` shows a buffer.
+fn shown(bytes: &[u8]) -> Vec<u8> {
+    let text = format!("{:?}", bytes::Bytes::copy_from_slice(bytes));
+    text.strip_prefix("b\"").and_then(|text| text.strip_suffix('"')).unwrap().into()
 }
 
 fn is_unreserved(byte: u8) -> bool {
@@ -144,23 +169,27 @@ pub fn lone(bytes: &[u8], digits: &str) -> bool {
     })
 }
 
-/// A text in every coding, each in surroundings of its own: what a search has to find.
-pub fn planted(text: &str) -> Vec<Vec<u8>> {
-    let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
-    let hex = hex(text.as_bytes());
+/// A secret in every coding, each in surroundings of its own: what a search has to find.
+pub fn planted(secret: impl AsRef<[u8]>) -> Vec<Vec<u8>> {
+    let secret = secret.as_ref();
+    let wide = |pair: fn(u8) -> [u8; 2]| secret.iter().copied().flat_map(pair).collect();
+    let hex = hex(secret);
     let mut planted = vec![
-        text.as_bytes().to_vec(),
+        secret.to_vec(),
         hex.to_uppercase().into_bytes(),
         hex.into_bytes(),
-        wide(u16::to_le_bytes),
-        wide(u16::to_be_bytes),
-        percent(text.as_bytes(), u8::is_ascii_alphanumeric).into_bytes(),
-        percent(text.as_bytes(), |_| false).into_bytes(),
-        percent(text.as_bytes(), |_| false).to_lowercase().into_bytes(),
-        percent(text.as_bytes(), |byte| is_unreserved(*byte)).replace("%20", "+").into_bytes(),
+        spaced(secret).into_bytes(),
+        format!("{secret:?}").into_bytes(),
+        format!("{:?}", bytes::Bytes::copy_from_slice(secret)).into_bytes(),
+        wide(|byte| [byte, 0]),
+        wide(|byte| [0, byte]),
+        percent(secret, u8::is_ascii_alphanumeric).into_bytes(),
+        percent(secret, |_| false).into_bytes(),
+        percent(secret, |_| false).to_lowercase().into_bytes(),
+        percent(secret, |byte| is_unreserved(*byte)).replace("%20", "+").into_bytes(),
     ];
     for before in ["", "a", "ab", "T0:", "any prefix at all"] {
-        let wrapped = format!("{before}{text} and after");
+        let wrapped = [before.as_bytes(), secret, b" and after"].concat();
         planted.push(STANDARD_NO_PAD.encode(&wrapped).into_bytes());
         planted.push(URL_SAFE_NO_PAD.encode(&wrapped).into_bytes());
     }

@@ -82,6 +82,8 @@ pub async fn told_to_operators(site: &Site, id: &str, writings: &mut Writings) {
         "/v1/payments",
         "/v1/overview",
         "/v1/outbox",
+        "/v1/lines",
+        "/v1/terminals",
         &trace,
     ] {
         let request = format!(
