@@ -91,11 +91,12 @@ fn check_config(file: Option<PathBuf>, schema: bool) -> anyhow::Result<()> {
     let checked = Config::read(&file)?.checked()?;
     let roster = &checked.roster;
     say(&format!(
-        "{} is sound: {} platforms, {} merchants, {} terminals\n",
+        "{} is sound: {} platforms, {} merchants, {} terminals, {} lines\n",
         file.display(),
         checked.platforms.len(),
         roster.merchants(),
-        roster.terminals()
+        roster.terminals(),
+        checked.lines.len()
     ))
 }
 

@@ -28,6 +28,12 @@ pub use kind::{CodeLabel, MessageClass, MessageKind, Unmatched};
 pub use listener::BoundLine;
 pub use presence::{TerminalSeen, Wanted};
 
+/// Whether a line may be called so: 1 to 31 letters, digits, `-` and `_`, as they are in metrics and addresses.
+pub fn is_line_name(name: &str) -> bool {
+    let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=31).contains(&name.len()) && name.bytes().all(is_sound)
+}
+
 /// What answers a message that came over a line.
 pub trait Answering: Send + Sync + 'static {
     /// The answer, on the thread of the connection. A panic in it costs the peer this one answer.

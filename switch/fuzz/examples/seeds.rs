@@ -183,6 +183,8 @@ routes = { EUR = "sandbox" }
     );
     seed("config", "a-list", &[b"terminals_file = \"t.jsonl\"\n", sound.as_bytes(), &[0], line.as_bytes()]);
     seed("config", "wide", &[wide.as_bytes(), sound.as_bytes()]);
+    let line = "[[lines]]\nname = \"shops\"\nlisten = \"127.0.0.1:8583\"\nframing = \"len2+tpdu\"\ndialect = \"iso87-bcd\"\n";
+    seed("config", "a-line", &[sound.as_bytes(), line.as_bytes()]);
     seed(
         "config",
         "tls",

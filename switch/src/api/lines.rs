@@ -5,7 +5,7 @@ use super::admin::Operator;
 use super::doors::Doors;
 use super::extract::Query;
 use super::problem::Problem;
-use crate::line::{Line, Lines, TerminalSeen, Wanted};
+use crate::line::{Line, Lines, TerminalSeen, Wanted, is_line_name};
 use actix_web::{HttpResponse, web};
 use actors::domain::identity::TerminalId;
 use actors::domain::time::Timestamp;
@@ -137,6 +137,9 @@ pub async fn list_terminals(
     let terminal = search.terminal.as_deref().map(TerminalId::new).transpose();
     let terminal = terminal.map_err(|error| Problem::field("terminal", error.to_string()))?;
     let Search { line, online, .. } = &search;
+    if line.as_deref().is_some_and(|name| !is_line_name(name)) {
+        return Err(Problem::field("line", "a line's name has 1 to 31 letters, digits, - and _"));
+    }
     let wanted = Wanted { terminal, line: line.as_deref(), online: *online, most: usize::from(most) };
     let terminals = doors.ports.lines.terminals_seen(&wanted).into_iter().map(TerminalView::of).collect();
     Ok(HttpResponse::Ok().json(TerminalsPage { at: rfc3339(doors.now()), terminals }))

@@ -3,6 +3,7 @@
 //! Every limit has a range, so that a slip of the keyboard is found here and not under load. The names are those of
 //! docs/lines.md. What becomes of a line that is in order is `line`'s.
 use super::{Plain, Tls};
+<<<<<<< ours
 use crate::iso::{Exchange, MacKeyRule, MacRules, Rules};
 use crate::line::LineSettings;
 use actors::domain::identity::KeyName;
@@ -10,6 +11,10 @@ use actors::domain::response_code::ResponseCode;
 use actors::ports::security_module::{Cipher, HandOverForm, MacAlgorithm};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::{Framing, LENGTH_MAX};
+=======
+use crate::line::{LineSettings, is_line_name};
+use adapters::iso8583::framing::{Framing, LENGTH_MAX, LENGTH_MIN};
+>>>>>>> theirs
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -167,8 +172,7 @@ pub(super) fn checked(lines: &[LineConfig], wrong: &mut impl FnMut(String, Strin
 
 impl LineConfig {
     fn check(&self, wrong: &mut impl FnMut(&str, String)) {
-        let is_name = self.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        if !(1..=31).contains(&self.name.len()) || !is_name {
+        if !is_line_name(&self.name) {
             wrong("name", "a line's name has 1 to 31 letters, digits, - and _".to_owned());
         }
         if !self.listen.ip().is_loopback() && self.tls.is_none() && self.plain == Plain::Loopback {

@@ -99,7 +99,8 @@ impl BoundLine {
                 let Ok(stream) = TcpStream::from_std(socket) else { return };
                 match tls {
                     None => serve_connection(stream, peer, line, answering).await,
-                    Some(tls) => serve_secured(stream, peer, line, answering, tls).await,
+                    // What TLS needs is not carried by those who do without it.
+                    Some(tls) => Box::pin(serve_secured(stream, peer, line, answering, tls)).await,
                 }
             };
             actix_rt::spawn(serving);

@@ -122,7 +122,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             if self.stream.shutdown().await.is_err() {
                 return;
             }
-            let mut ignored = [0; 1024];
+            // Not in the task: every connection would carry it all its life.
+            let mut ignored = vec![0; 1024];
             for _ in 0..LINGER_READS {
                 if !matches!(self.stream.read(&mut ignored).await, Ok(1..)) {
                     return;

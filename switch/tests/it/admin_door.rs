@@ -96,9 +96,12 @@ async fn lines_and_who_was_heard_on_them_are_shown() {
         let seen = ask(&door, HERE, "localhost", &format!("/v1/terminals{query}")).await.expect(200);
         assert_eq!(seen["terminals"], json!([]), "{query}");
     }
-    for (query, field) in
-        [("?terminal=no+such", Some("terminal")), ("?limit=0", Some("limit")), ("?online=2", None)]
-    {
+    for (query, field) in [
+        ("?terminal=no+such", Some("terminal")),
+        ("?line=no+such", Some("line")),
+        ("?limit=0", Some("limit")),
+        ("?online=2", None),
+    ] {
         let refused = ask(&door, HERE, "localhost", &format!("/v1/terminals{query}")).await;
         refused.expect_problem(400, field);
     }
