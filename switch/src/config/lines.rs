@@ -3,18 +3,13 @@
 //! Every limit has a range, so that a slip of the keyboard is found here and not under load. The names are those of
 //! docs/lines.md. What becomes of a line that is in order is `line`'s.
 use super::{Plain, Tls};
-<<<<<<< ours
 use crate::iso::{Exchange, MacKeyRule, MacRules, Rules};
-use crate::line::LineSettings;
+use crate::line::{LineSettings, is_line_name};
 use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
 use actors::ports::security_module::{Cipher, HandOverForm, MacAlgorithm};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::{Framing, LENGTH_MAX};
-=======
-use crate::line::{LineSettings, is_line_name};
-use adapters::iso8583::framing::{Framing, LENGTH_MAX, LENGTH_MIN};
->>>>>>> theirs
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
