@@ -7,7 +7,7 @@ use actors::domain::identity::{PaymentId, TerminalId};
 use actors::domain::journal::{Entry, Seq};
 use actors::domain::payment::Stamped;
 use actors::domain::payment::command::Fact;
-use actors::domain::till::{KeyGeneration, TillBook};
+use actors::domain::till::{Count, KeyGeneration, TillBook, Totals};
 use actors::domain::time::Timestamp;
 use actors::ports::disk::Disk;
 use actors::ports::journal::JournalFault;
@@ -109,9 +109,18 @@ fn of_book(book: &TillBook) -> String {
     let settled = book.settled().last().map_or_else(String::new, |settled| {
         let balance = if settled.balanced { "in balance" } else { "out of balance" };
         let (currency, upto) = (settled.currency.code(), utc(settled.upto));
-        format!(" settled {currency} up to {upto}, {balance}, by {}", settled.key.as_str())
+        let (claimed, counted) = (of_totals(&settled.claimed), of_totals(&settled.counted));
+        let key = settled.key.as_str();
+        format!(" settled {currency} up to {upto} by {key}, {balance}: claimed {claimed}; counted {counted}")
     });
     format!("{keys}{settled}")
+}
+
+/// Number and minor units: sales, sales taken back, refunds, refunds of which nothing came.
+fn of_totals(totals: &Totals) -> String {
+    let count = |count: Count| format!("{}/{}", count.number, count.amount);
+    let Totals { debits, debit_reversals, credits, credit_reversals } = *totals;
+    [debits, debit_reversals, credits, credit_reversals].map(count).join(" ")
 }
 
 fn details(fact: &Fact) -> String {

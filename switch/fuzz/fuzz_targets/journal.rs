@@ -66,7 +66,7 @@ fn questioned(disk: &SimulatedDisk) {
     life_on(Arc::new(disk.clone()), samples::payment(1, 1)).ok();
     let Ok(Opened { journal, .. }) = opened(disk) else { return };
     let (payment, terminal) = (samples::payment(0, 2), samples::terminal_id(1));
-    for subject in [Subject::Payment(payment), Subject::Terminal(terminal)] {
+    for subject in [Subject::Payment(payment), Subject::Terminal(terminal), Subject::Till(terminal)] {
         complete(journal.life(subject)).ok();
         complete(journal.latest(subject)).ok();
     }

@@ -29,7 +29,7 @@ enum Looking {
         /// Only this payment's
         #[arg(long)]
         payment: Option<String>,
-        /// Only this terminal's bindings
+        /// Only this terminal's bindings and books
         #[arg(long)]
         terminal: Option<String>,
         /// From this record on

@@ -3,7 +3,7 @@
 //! Everything that lasts is the terminal session's; a flow only asks the switchboard and puts the answer into a
 //! response code. An answer that the terminal would not wait for any more is not given, and what may have been approved behind
 //! its back is taken back. Fields and bytes are `adapters::iso8583`'s.
-use super::settlement::{Claim, Uncounted, settled};
+use super::settlement::{Statement, Uncounted, settled};
 use actors::answer::Fault;
 use actors::domain::identity::{Keeper, MerchantId, PaymentKey, RefundId, TerminalId};
 use actors::domain::money::Money;
@@ -77,8 +77,8 @@ impl Flows {
             Wish::Manage(_) => Some(Told::code(ResponseCode::APPROVED)),
             Wish::Settle(key, currency, totals) => {
                 let by = Deadline::after(arrived, self.rules.patience.saturating_sub(self.rules.margin));
-                let claim = Claim { terminal: known.terminal, key, currency, totals: *totals };
-                Some(settlement_told(settled(&self.board, &*self.history, &claim, by).await))
+                let stated = Statement { terminal: known.terminal, key, currency, totals: *totals };
+                Some(settlement_told(settled(&self.board, &*self.history, &stated, by).await))
             }
             // Whoever knows how messages are proven answers these.
             Wish::Keys => Some(Told::code(ResponseCode::NOT_SUPPORTED)),

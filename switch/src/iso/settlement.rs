@@ -16,9 +16,9 @@ use tokio::time::timeout;
 /// How often is counted again because another settlement of the same terminal came between.
 const COUNTS_MAX: usize = 3;
 
-/// What a terminal asks to be settled.
+/// A terminal's own totals, to be settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct Statement {
     /// Who.
     pub terminal: TerminalId,
     /// Which message: a repeat has the same.
@@ -58,17 +58,17 @@ pub enum Uncounted {
 pub async fn settled(
     board: &Switchboard,
     history: &dyn History,
-    claim: &Claim,
+    stated: &Statement,
     by: Deadline,
 ) -> Result<Settled, Uncounted> {
     for _ in 0..COUNTS_MAX {
-        let till = board.till(claim.terminal, by).await?;
-        let known = till.book.answered(&claim.key, claim.currency, &claim.totals).map_err(unfit)?;
+        let till = board.till(stated.terminal, by).await?;
+        let known = till.book.answered(&stated.key, stated.currency, &stated.totals).map_err(unfit)?;
         if let Some(known) = known {
             return Ok(known.clone());
         }
-        let counted = counted(board, history, claim, &till, by).await?;
-        match board.settle(claim.terminal, counted, by).await {
+        let counted = counted(board, history, stated, &till, by).await?;
+        match board.settle(stated.terminal, counted, by).await {
             Err(NotSettled::Unsettled(Unsettled::CountedFromElsewhere)) => {}
             Err(NotSettled::Unsettled(unsettled)) => return Err(unfit(unsettled)),
             Err(NotSettled::Fault(fault)) => return Err(fault.into()),
@@ -81,18 +81,18 @@ pub async fn settled(
 async fn counted(
     board: &Switchboard,
     history: &dyn History,
-    claim: &Claim,
+    stated: &Statement,
     till: &TillStanding,
     by: Deadline,
 ) -> Result<Settlement, Uncounted> {
-    let (after, upto) = (till.book.settled_upto(claim.currency), till.upto);
-    let period = Period { terminal: claim.terminal, currency: claim.currency, after, upto };
+    let (after, upto) = (till.book.settled_upto(stated.currency), till.upto);
+    let period = Period { terminal: stated.terminal, currency: stated.currency, after, upto };
     let counting = async {
         history.caught_up(till.end).await?;
         history.totals(period).await
     };
     let counted = timeout(by.left(board.now()), counting).await.map_err(|_| Uncounted::Behind)??;
-    let (key, currency, claimed) = (claim.key.clone(), claim.currency, claim.totals);
+    let (key, currency, claimed) = (stated.key.clone(), stated.currency, stated.totals);
     Ok(Settlement { key, currency, after, upto, claimed, counted })
 }
 

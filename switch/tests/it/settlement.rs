@@ -13,7 +13,7 @@ use actors::ports::Answer;
 use actors::ports::history::{History, HistoryFault, PastPayment, Wanted};
 use actors::switchboard::Switchboard;
 use serde_json::json;
-use settled::{Claim, Uncounted, settled};
+use settled::{Statement, Uncounted, settled};
 use std::future::{pending, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,8 +21,8 @@ use std::time::Duration;
 
 const BY: Duration = Duration::from_secs(5);
 
-fn claim(key: &str, sales: u64) -> Claim {
-    Claim {
+fn stated(key: &str, sales: u64) -> Statement {
+    Statement {
         terminal: terminal("T1"),
         key: PaymentKey::new(key).unwrap(),
         currency: Currency::of_code("EUR").unwrap(),
@@ -37,7 +37,7 @@ impl House {
 
     async fn settle_by(&self, history: &dyn History, key: &str, sales: u64) -> Result<Settled, Uncounted> {
         let by = Deadline::after(self.board.now(), BY);
-        settled(&self.board, history, &claim(key, sales), by).await
+        settled(&self.board, history, &stated(key, sales), by).await
     }
 
     /// How often the books were written.
@@ -74,7 +74,7 @@ async fn every_sale_is_settled_once_and_a_repeat_is_told_the_same() {
     sold(&till, &phone, "sale-3").await;
     assert_eq!(house.settle("day-1", 2).await, Ok(first));
     let second = house.settle("day-2", 2).await.unwrap();
-    assert_eq!((second.counted, second.balanced), (claim("-", 1).totals, false));
+    assert_eq!((second.counted, second.balanced), (stated("-", 1).totals, false));
     assert_eq!(house.books(), 2);
     assert!(matches!(house.settle("day-2", 3).await, Err(Uncounted::SameKeyOtherData(_))));
 }
@@ -161,7 +161,7 @@ impl History for Crowd {
         }
         self.rivals.store(left - 1, Ordering::Relaxed);
         let (board, inner) = (self.board.clone(), Arc::clone(&self.inner));
-        let (by, rival) = (Deadline::after(board.now(), BY), claim(&format!("rival-{left}"), 1));
+        let (by, rival) = (Deadline::after(board.now(), BY), stated(&format!("rival-{left}"), 1));
         // Its actors are on this thread, the answer may be anywhere: it is settled there and told here.
         let (told, heard) = tokio::sync::oneshot::channel();
         actix_rt::spawn(async move {
