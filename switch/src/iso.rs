@@ -67,7 +67,11 @@ impl IsoDoor {
             Ok(proven) => proven,
             Err(code) => {
                 line.mac_failed();
-                tracing::warn!(line = line.name(), code = code.as_str(), "a message that proves no origin");
+                tracing::warn!(
+                    line = line.name(),
+                    code = code.as_str(),
+                    "a message without a proof of its origin"
+                );
                 return self.refused(&message, Proven::NOT, code).await;
             }
         };
