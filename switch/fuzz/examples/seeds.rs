@@ -3,6 +3,8 @@
 use actors::domain::identity::MerchantId;
 use actors::domain::time::Deadline;
 use actors::ports::clock::Dice;
+use adapters::iso8583::builder::Builder;
+use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::{Framing, Header, HeaderForm};
 use adapters::journal::record::{Head, Kind, write};
 use adapters::journal::segment;
@@ -29,6 +31,8 @@ fn main() {
     config();
     envelope();
     frame();
+    message();
+    tlv();
 }
 
 fn here() -> PathBuf {
@@ -236,4 +240,47 @@ fn frame() {
 fn decoded(part: &str) -> Vec<u8> {
     use base64::Engine;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).expect("base64url")
+}
+
+/// Chip data, as a terminal sends it and as an issuer answers it.
+const CHIP: &[u8] = b"\x9f\x26\x08\0\x01\x02\x03\x04\x05\x06\x07\x95\x05\0\0\0\0\0\x9a\x03\x26\x11\x22\x9f\x33\x03\xe0\xf8\xc8\x84\x07\xa0\0\0\x03\x33\x01\x01";
+
+fn message() {
+    let vectors = here().join("../../adapters/tests/vectors/iso8583_messages.json");
+    let text = std::fs::read_to_string(vectors).expect("the vectors");
+    let vectors: Vec<serde_json::Value> = serde_json::from_str(&text).expect("JSON");
+    for vector in vectors {
+        let said = |key: &str| vector[key].as_str().expect("a text").to_owned();
+        let which = Dialect::ALL.iter().position(|name| *name == said("dialect")).expect("a dialect");
+        let digits = said("hex");
+        let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hex");
+        let frame: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
+        let name = format!("{}-{}", said("dialect"), said("mti"));
+        seed("message", &name, &[&[u8::try_from(which).expect("few")], &frame]);
+    }
+    for (which, name) in (0_u8..).zip(Dialect::ALL).skip(3) {
+        let dialect = Dialect::named(name).expect("a dialect");
+        let mti = if dialect.version() == 1 { "1200" } else { "0200" };
+        let mut builder = Builder::new(dialect, mti.parse().expect("a type"));
+        for (n, text) in
+            [(2, "4012345678909"), (4, "1"), (11, "000123"), (22, ""), (32, "12345"), (60, "22000001")]
+        {
+            let text = if (n, name) == (22, "cup-pos") { "071" } else { text };
+            builder.set(n, text).ok();
+        }
+        builder.set_bytes(55, CHIP).expect("a field").set(64, "0102030405060708").expect("a field");
+        let mut frame = bytes::BytesMut::new();
+        builder.finish(&mut frame).expect("a message");
+        seed("message", &format!("{name}-{mti}"), &[&[which], &frame]);
+    }
+}
+
+fn tlv() {
+    seed("tlv", "chip", &[CHIP]);
+    seed(
+        "tlv",
+        "an-answer",
+        &[b"\x91\x0a\0\x01\x02\x03\x04\x05\x06\x070\0\x8a\x0200\x71\x07\x9f\x18\x04\0\0\0\x01"],
+    );
+    seed("tlv", "longer-lengths", &[b"\x72\x81\x02\x01\x02\xdf\x81\x0c\x82\0\x01\x02\x5a\0"]);
 }
