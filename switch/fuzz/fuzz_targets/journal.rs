@@ -42,7 +42,9 @@ fn verified(files: &Files, disk: &SimulatedDisk) {
     let report = verify(Arc::new(disk.clone()));
     let has_snapshots = files.keys().any(|name| name.starts_with("snapshot-"));
     match opened(disk) {
-        Ok(_) => assert!(has_snapshots || report.damage.is_none(), "damage was taken for a journal: {report}"),
+        Ok(_) => {
+            assert!(has_snapshots || report.damage.is_none(), "damage was taken for a journal: {report}")
+        }
         Err(OpenFault::Journal(fault)) => {
             assert!(has_snapshots || report.damage.is_some(), "a sound journal was refused: {fault}");
         }
