@@ -81,7 +81,7 @@ impl IsoDoor {
         };
         let terminal = asked.terminal;
         let told = match (&asked.wish, self.flows.known(&asked)) {
-            (Wish::Keys, Ok(_)) => Some(self.proof.exchanged(terminal, proven).await),
+            (Wish::Keys(wish), Ok(_)) => Some(self.proof.exchanged(terminal, *wish, proven).await),
             _ => self.flows.fulfil(arrived, asked).await,
         };
         let Some(told) = told else {

@@ -34,8 +34,8 @@ pub enum Wish {
     Completed(Original, Money, RefundId),
     /// To be known as there, or as gone, or whether we are there.
     Manage(Management),
-    /// New working keys.
-    Keys,
+    /// New working keys, or to sign on and be given them if there are any.
+    Keys(KeyWish),
     /// That its totals be compared with ours: under this key, in this currency.
     Settle(PaymentKey, Currency, Box<Totals>),
 }
@@ -54,6 +54,15 @@ pub struct Sale {
 /// How a message names the payment that it is about: the surest name first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Original([Option<Trace>; 3]);
+
+/// How much a terminal depends on being given keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyWish {
+    /// It asks for nothing else.
+    Exchange,
+    /// It signs on, as UnionPay's terminals do, and takes them along.
+    WithSignOn,
+}
 
 /// Network management.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 //!
 //! [`read`] turns a message into what a terminal asks, [`answer`] a request and what it is told into the answer's fields. Neither decides
 //! anything: whether the terminal is known and what becomes of its wish is the flows' business.
-use super::asked::{Asked, Management, Original, Sale, Told, Unfit, Wish};
+use super::asked::{Asked, KeyWish, Management, Original, Sale, Told, Unfit, Wish};
 use super::builder::{BuildFault, Builder};
 use super::fields as field;
 use super::message::Message;
@@ -181,8 +181,8 @@ fn managed(message: &Message<'_>) -> Result<Wish, Unfit> {
         301 => Ok(Wish::Manage(Management::Echo)),
         2 => Ok(Wish::Manage(Management::SignOff)),
         1 if !is_union_pay => Ok(Wish::Manage(Management::SignOn)),
-        1 | 3..=5 if is_union_pay => Ok(Wish::Keys),
-        101 | 161 | 162 => Ok(Wish::Keys),
+        1 | 3..=5 if is_union_pay => Ok(Wish::Keys(KeyWish::WithSignOn)),
+        101 | 161 | 162 => Ok(Wish::Keys(KeyWish::Exchange)),
         _ => Err(Unfit {
             code: ResponseCode::NOT_SUPPORTED,
             field: field::NETWORK_CODE,

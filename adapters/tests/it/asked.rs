@@ -1,7 +1,7 @@
 //! What messages mean: stories about traces, references and what a terminal asks, in the words of the flows.
 use actors::domain::identity::{Keeper, PaymentId, TerminalId};
 use actors::domain::response_code::ResponseCode;
-use adapters::iso8583::asked::{Management, Original, Told, Wish};
+use adapters::iso8583::asked::{KeyWish, Management, Original, Told, Wish};
 use adapters::iso8583::builder::Builder;
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::message::Message;
@@ -142,7 +142,7 @@ fn network_management_is_told_from_its_code() {
     assert_eq!(managed("001"), Ok(Wish::Manage(Management::SignOn)));
     assert_eq!(managed("002"), Ok(Wish::Manage(Management::SignOff)));
     assert_eq!(managed("301"), Ok(Wish::Manage(Management::Echo)));
-    assert_eq!(managed("161"), Ok(Wish::Keys));
+    assert_eq!(managed("161"), Ok(Wish::Keys(KeyWish::Exchange)));
     assert_eq!(managed("999"), Err((ResponseCode::NOT_SUPPORTED, 70)));
 }
 

@@ -81,7 +81,7 @@ impl Flows {
                 Some(settlement_told(settled(&self.board, &*self.history, &stated, by).await))
             }
             // Whoever knows how messages are proven answers these.
-            Wish::Keys => Some(Told::code(ResponseCode::NOT_SUPPORTED)),
+            Wish::Keys(_) => Some(Told::code(ResponseCode::NOT_SUPPORTED)),
         }
     }
 

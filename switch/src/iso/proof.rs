@@ -12,7 +12,7 @@ use actors::ports::security_module::{
     Cipher, Generation, HandOverForm, KeyRef, MacAlgorithm, ModuleFault, Rejection, SecurityModule,
 };
 use actors::switchboard::Switchboard;
-use adapters::iso8583::asked::Told;
+use adapters::iso8583::asked::{KeyWish, Told};
 use adapters::iso8583::builder::{BuildFault, Builder};
 use adapters::iso8583::message::Message;
 use adapters::iso8583::mti::Class;
@@ -120,8 +120,13 @@ impl Proof {
     }
 
     /// New working keys for a terminal, recorded before they are handed over.
-    pub async fn exchanged(&self, terminal: TerminalId, proven: Proven) -> Told {
-        let Some(exchange) = &self.exchange else { return Told::code(ResponseCode::NOT_SUPPORTED) };
+    pub async fn exchanged(&self, terminal: TerminalId, wish: KeyWish, proven: Proven) -> Told {
+        let Some(exchange) = &self.exchange else {
+            return Told::code(match wish {
+                KeyWish::WithSignOn => ResponseCode::APPROVED,
+                KeyWish::Exchange => ResponseCode::NOT_SUPPORTED,
+            });
+        };
         let fresh = match self.module.new_generation().await {
             Ok(fresh) => KeyGeneration::from_bits(fresh.bits()),
             Err(fault) => return unable(&fault),

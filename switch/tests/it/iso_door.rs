@@ -483,6 +483,21 @@ async fn a_line_without_working_keys_has_none_to_give() {
 }
 
 #[actix_web::test]
+async fn a_union_pay_terminal_signs_on_whether_or_not_there_are_keys_for_it() {
+    let (house, _phone) = stage().await;
+    let sign_on = [(11, "000001"), (41, "T1"), (42, "corner"), (60, "00000001003")];
+    let without = Pos::speaking("cup-pos", &house, ResponseCode::APPROVED);
+    assert_eq!(without.told("0800", &sign_on).await.code(), ("0810", "00"));
+    let form = HandOverForm::Cryptograms { mac: Cipher::Tdes };
+    let exchange = Exchange { under: KeyName::new("terminals").unwrap(), form };
+    let proof = proof(&house, keys(), None, Some(exchange));
+    let with = Pos::proven_by(proof, "cup-pos", &house, ResponseCode::APPROVED);
+    let reply = with.door.answer(&with.line, with.written("0800", &sign_on)).await.reply.unwrap();
+    let answer = Message::parse(with.dialect, &reply).unwrap();
+    assert_eq!((answer.text(39).unwrap().to_string().as_str(), answer.raw(62).unwrap().len()), ("00", 40));
+}
+
+#[actix_web::test]
 async fn a_terminal_settles_what_it_sold_and_is_told_what_we_counted() {
     let (house, phone) = stage().await;
     let pos = Pos::on(&house);
