@@ -66,11 +66,16 @@ impl Header {
         let (number, rest) = rest.split_first_chunk::<4>().ok_or(cut)?;
         let (first_seq, rest) = rest.split_first_chunk::<8>().ok_or(cut)?;
         let (opened, rest) = rest.split_first_chunk::<8>().ok_or(cut)?;
+        let (chain, more) = rest.split_first_chunk::<32>().ok_or(cut)?;
+        // Room for what a later release has to say: whoever does not know it must not go on as if nothing had been said.
+        if more.iter().any(|byte| *byte != 0) {
+            return Err("a segment header that says more than this release knows");
+        }
         Ok(Self {
             number: u32::from_le_bytes(*number),
             first_seq: u64::from_le_bytes(*first_seq),
             opened: Timestamp::from_micros(u64::from_le_bytes(*opened)),
-            chain: Chain(*rest.first_chunk::<32>().ok_or(cut)?),
+            chain: Chain(*chain),
         })
     }
 }

@@ -213,3 +213,15 @@ fn a_log_whose_segment_has_the_last_number_there_is_has_an_end() {
     assert!(verify(Arc::new(disk.clone())).is_sound());
     assert_eq!(reopened(&disk), Ok((0, 0)));
 }
+
+#[test]
+fn a_segment_header_that_says_more_than_this_release_knows_is_refused() {
+    let header = Header { number: 1, first_seq: 1, opened: samples::BEGIN, chain: Chain::default() };
+    let mut bytes = header.bytes();
+    assert_eq!(Header::read(&bytes), Ok(header));
+    let end = bytes.len() - 4;
+    bytes[end - 1] = 1;
+    let crc = crc32c::crc32c(&bytes[..end]);
+    bytes[end..].copy_from_slice(&crc.to_le_bytes());
+    assert_eq!(Header::read(&bytes), Err("a segment header that says more than this release knows"));
+}
