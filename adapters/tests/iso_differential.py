@@ -199,7 +199,7 @@ def wrong(its_spec):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("binary")
-    arguments.add_argument("--messages", type=int, default=2000)
+    arguments.add_argument("--messages", "--rounds", type=int, default=2000)
     arguments.add_argument("--seed", type=int, default=8583)
     asked = arguments.parse_args()
     codec, dice = Codec(asked.binary), random.Random(asked.seed)

@@ -353,9 +353,9 @@ impl FieldDef {
     }
 }
 
-/// A digit's nibble, or a track's separator's.
+/// A digit's nibble, or a track's separator's: `=` ends in it, `D` is it.
 fn nibble(character: u8) -> u8 {
-    if is_separator(character) { SEPARATOR } else { character & 0x0f }
+    if character == b'D' { SEPARATOR } else { character & 0x0f }
 }
 
 /// Digits two to a byte, `zeros` more of them first, an odd one padded.
@@ -380,5 +380,7 @@ fn pack(zeros: usize, digits: &[u8], pad: Pad, out: &mut Vec<u8>) {
 fn pack_pairs(digits: &[u8], pad: Pad, out: &mut Vec<u8>) {
     let (pairs, last) = digits.as_chunks::<2>();
     out.extend(pairs.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
-    out.extend(last.iter().map(|high| nibble(*high) << 4 | pad.nibble()));
+    if let [high] = last {
+        out.push(nibble(*high) << 4 | pad.nibble());
+    }
 }
