@@ -5,7 +5,7 @@
 //! its back is taken back. Fields and bytes are `adapters::iso8583`'s.
 use super::settlement::{Statement, Uncounted, settled};
 use actors::answer::Fault;
-use actors::domain::identity::{Keeper, MerchantId, PaymentKey, RefundId, TerminalId};
+use actors::domain::identity::{Keeper, MerchantId, RefundId, TerminalId};
 use actors::domain::money::Money;
 use actors::domain::order::Order;
 use actors::domain::payment::command::Misfit;
@@ -103,7 +103,7 @@ impl Flows {
         let answer_by = Deadline::after(arrived, self.rules.patience.saturating_sub(self.rules.margin));
         let order = Order {
             keeper: Keeper::Terminal(known.terminal),
-            key: key.clone(),
+            key,
             merchant: known.merchant,
             money: sale.money,
             reference: Some(sale.reference),
@@ -112,18 +112,16 @@ impl Flows {
         let by = Deadline::after(answer_by.instant(), DECISION_WITHIN);
         let reference = sale.trace.reference(known.terminal);
         match self.board.place(order, Until::Decided, by).await {
-            Ok(report) if self.is_too_late(arrived, &report.payment) => {
-                self.undo(known.terminal, &key).await;
-                None
-            }
+            Ok(report) if self.is_too_late(arrived, &report.payment) => None,
             Ok(report) => Some(decided(&report.payment, reference)),
             Err(Refused::Fault(fault)) if is_nothing_done(fault) => {
                 Some(Told::about(ResponseCode::INOPERATIVE, reference))
             }
-            // It may go on without anybody who waits: nothing of it is to stay.
+            // It may go on, or be the repeat of what was answered long ago: nothing true can be said, and an approval that
+            // the terminal holds must not be taken from under it. Its own reversal, or its next repeat, settles it.
             Err(Refused::Fault(fault)) => {
-                let undone = self.undo(known.terminal, &key).await;
-                undone.then(|| Told::about(code_of_fault(fault), reference))
+                tracing::warn!(terminal = %known.terminal, %fault, "a sale is not answered");
+                None
             }
             Err(refused) => Some(Told::about(code_of(refused), reference)),
         }
@@ -133,15 +131,6 @@ impl Flows {
     fn is_too_late(&self, arrived: Timestamp, payment: &Payment) -> bool {
         let is_approved = matches!(payment.outcome(), Some(Outcome::Approved(_)));
         is_approved && Deadline::after(arrived, self.rules.patience).is_over(self.board.now())
-    }
-
-    /// Whether nothing will stay of what was asked under `key`, durably, even if it has yet to begin.
-    async fn undo(&self, terminal: TerminalId, key: &PaymentKey) -> bool {
-        let undone = self.board.reverse_by_key(terminal, key, self.soon()).await;
-        if let Err(refused) = &undone {
-            tracing::warn!(%terminal, %refused, "an unanswered payment is left to the terminal's own reversal");
-        }
-        undone.is_ok()
     }
 }
 
