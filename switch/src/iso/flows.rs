@@ -1,10 +1,9 @@
 //! What a terminal's message makes happen: one flow per kind of wish, each ending in an answer that is true.
 //!
 //! Everything that lasts is the terminal session's; a flow only asks the switchboard and puts the answer into a
-//! response code. An answer that the terminal would not wait for any more is not given, and what may have been approved behind
-//! its back is taken back. Fields and bytes are `adapters::iso8583`'s.
+//! response code. An answer that the terminal would not wait for any more is not given. Fields and bytes are `adapters::iso8583`'s.
 use actors::answer::Fault;
-use actors::domain::identity::{Keeper, MerchantId, PaymentKey, RefundId, TerminalId};
+use actors::domain::identity::{Keeper, MerchantId, PaymentId, PaymentKey, RefundId, TerminalId};
 use actors::domain::money::Money;
 use actors::domain::order::Order;
 use actors::domain::payment::command::Misfit;
@@ -12,6 +11,7 @@ use actors::domain::payment::phase::Phase;
 use actors::domain::payment::{Outcome, Payment};
 use actors::domain::response_code::ResponseCode;
 use actors::domain::time::{Deadline, Timestamp};
+use actors::planted::{Bug, is_planted};
 use actors::report::{Report, Until};
 use actors::switchboard::{Refused, Switchboard};
 use adapters::iso8583::asked::{Asked, Original, Sale, Told, Wish};
@@ -88,49 +88,56 @@ impl Flows {
 /// Paying.
 impl Flows {
     async fn pay(&self, arrived: Timestamp, known: Known, sale: Sale) -> Option<Told> {
-        let Some(key) = sale.trace.key() else { return Some(Told::code(ResponseCode::FORMAT_ERROR)) };
+        let Some(key) = key(&sale.trace, arrived) else {
+            return Some(Told::code(ResponseCode::FORMAT_ERROR));
+        };
         let answer_by = Deadline::after(arrived, self.rules.patience.saturating_sub(self.rules.margin));
         let order = Order {
             keeper: Keeper::Terminal(known.terminal),
-            key: key.clone(),
+            key,
             merchant: known.merchant,
             money: sale.money,
             reference: Some(sale.reference),
             answer_by,
         };
-        let by = Deadline::after(answer_by.instant(), DECISION_WITHIN);
         let reference = sale.trace.reference(known.terminal);
-        match self.board.place(order, Until::Decided, by).await {
+        let by = Deadline::after(answer_by.instant(), DECISION_WITHIN);
+        let answered = match self.board.place(order.clone(), Until::Decided, by).await {
+            Err(Refused::Fault(fault)) if !is_left_alone(fault) => self.given_up(order, fault).await,
+            answered => answered,
+        };
+        match answered {
             Ok(report) if self.is_too_late(arrived, &report.payment) => {
-                self.undo(known.terminal, &key).await;
+                if is_planted(Bug::LateApprovalUndone) {
+                    drop(self.board.reverse(known.terminal, report.payment.id(), self.soon()).await);
+                }
                 None
             }
-            Ok(report) => Some(decided(&report.payment, reference)),
-            Err(Refused::Fault(fault)) if is_nothing_done(fault) => {
-                Some(Told::about(ResponseCode::INOPERATIVE, reference))
+            Ok(report) => Some(decided(&report.payment, reference, arrived)),
+            Err(Refused::Fault(fault)) if is_left_alone(fault) => {
+                Some(Told::about(code_of_fault(fault), reference))
             }
-            // It may go on without anybody who waits: nothing of it is to stay.
-            Err(Refused::Fault(fault)) => {
-                let undone = self.undo(known.terminal, &key).await;
-                undone.then(|| Told::about(code_of_fault(fault), reference))
-            }
+            // It may go on without anybody who waits; the terminal's own reversal will end it.
+            Err(Refused::Fault(_)) => None,
             Err(refused) => Some(Told::about(code_of(refused), reference)),
         }
     }
 
-    /// An approval that the terminal does not wait for any more.
+    /// An approval that the terminal does not wait for any more. It is not told, so the terminal takes back what it did not
+    /// learn; taken back from here it would be lost to a repeat that was told of it in the same moment.
     fn is_too_late(&self, arrived: Timestamp, payment: &Payment) -> bool {
         let is_approved = matches!(payment.outcome(), Some(Outcome::Approved(_)));
         is_approved && Deadline::after(arrived, self.rules.patience).is_over(self.board.now())
     }
 
-    /// Whether nothing will stay of what was asked under `key`, durably, even if it has yet to begin.
-    async fn undo(&self, terminal: TerminalId, key: &PaymentKey) -> bool {
-        let undone = self.board.reverse_by_key(terminal, key, self.soon()).await;
-        if let Err(refused) = &undone {
-            tracing::warn!(%terminal, %refused, "an unanswered payment is left to the terminal's own reversal");
+    /// After a fault inside: what became of the sale, durably, now that nothing undecided of it stays. A repeat is told the same.
+    async fn given_up(&self, order: Order, fault: Fault) -> Result<Report, Refused> {
+        tracing::info!(%fault, "a sale is given up");
+        let given_up = self.board.give_up(order, self.soon()).await;
+        if let Err(refused) = &given_up {
+            tracing::warn!(%refused, "an unanswered sale is left to the terminal's own reversal");
         }
-        undone.is_ok()
+        given_up
     }
 }
 
@@ -146,6 +153,11 @@ impl Flows {
         let Some(payment) = trace.payment(known.terminal) else {
             return Told::about(ResponseCode::FORMAT_ERROR, reference);
         };
+        if is_planted(Bug::ReversalAckedUnheard) {
+            let (board, by) = (self.board.clone(), self.soon());
+            actix_rt::spawn(async move { drop(board.reverse(known.terminal, payment, by).await) });
+            return Told::about(ResponseCode::APPROVED, reference);
+        }
         match self.board.reverse(known.terminal, payment, self.soon()).await {
             Ok(_) => Told::about(ResponseCode::APPROVED, reference),
             Err(refused) => Told::about(code_of(refused), reference),
@@ -246,10 +258,19 @@ impl Flows {
     }
 }
 
-fn decided(payment: &Payment, reference: [u8; 12]) -> Told {
+/// The sale's key.
+fn key(trace: &Trace, arrived: Timestamp) -> Option<PaymentKey> {
+    let key = trace.key()?;
+    if is_planted(Bug::RepeatByTime) {
+        return PaymentKey::new(&format!("{}-{}", key.as_str(), arrived.secs())).ok();
+    }
+    Some(key)
+}
+
+fn decided(payment: &Payment, reference: [u8; 12], arrived: Timestamp) -> Told {
     match payment.outcome() {
         Some(Outcome::Approved(_)) => Told {
-            approval: Some(approval_code(payment.id())),
+            approval: Some(approval(payment.id(), arrived)),
             ..Told::about(ResponseCode::APPROVED, reference)
         },
         Some(Outcome::Refused(refusal)) => Told::about(refusal.response_code(), reference),
@@ -258,9 +279,18 @@ fn decided(payment: &Payment, reference: [u8; 12]) -> Told {
     }
 }
 
-/// Whether the question never had an effect.
-const fn is_nothing_done(fault: Fault) -> bool {
-    matches!(fault, Fault::Overloaded { .. } | Fault::Draining)
+fn approval(payment: PaymentId, arrived: Timestamp) -> [u8; 6] {
+    if is_planted(Bug::ApprovalCodeByAnswer) {
+        let code = format!("{:06}", arrived.micros() % 1_000_000);
+        return code.as_bytes().first_chunk().copied().unwrap_or_default();
+    }
+    approval_code(payment)
+}
+
+/// Where a bug is planted: what failed inside is declined, and nothing is done about it.
+fn is_left_alone(fault: Fault) -> bool {
+    let is_shed = matches!(fault, Fault::Overloaded { .. } | Fault::Draining);
+    is_planted(if is_shed { Bug::ShedForgotten } else { Bug::UnansweredGoesOn })
 }
 
 const fn code_of_fault(fault: Fault) -> ResponseCode {
