@@ -4,6 +4,7 @@
 //! has them. Between the two the actor goes on working. It serves whoever keeps payments (a terminal's session
 //! now) and knows neither bindings nor phones. What the commands mean is decided in `domain::payment`.
 mod kept;
+mod taking_back;
 
 use crate::answer::{Fault, Reply};
 use crate::domain::identity::{Keeper, MerchantId, PaymentId, PaymentKey};
@@ -233,31 +234,6 @@ impl Keeping {
             desk.run(async move { KeepingAsk::ReadBack(id, life.await).into() });
         } else if let Some(reply) = told.reply {
             reply.send(None);
-        }
-    }
-
-    /// The terminal takes back what was never seen: it is remembered under its id.
-    pub fn reverse<R>(&mut self, now: Timestamp, id: PaymentId, reply: Reply<Option<Report>>, desk: &Desk<R>)
-    where
-        R: Resident<World = World>,
-        R::Ask: From<KeepingAsk>,
-    {
-        if self.kept.contains_key(&id) || desk.world().journal.knows(id) {
-            let told = Told {
-                payment: id,
-                event: Some(Event::ReversalAsked),
-                until: Until::Recorded,
-                reply: Some(reply),
-            };
-            self.tell(now, told, desk);
-        } else {
-            let (payment, commands) = Payment::reverse_unseen(id, self.owner);
-            if is_planted(Bug::UnseenReversalForgotten) {
-                return reply.send(Some(Report { payment, verdict: commands.verdict, last_failure: None }));
-            }
-            self.kept.insert(id, Box::new(Kept::new(payment, now)));
-            self.wait_for(id, Until::Recorded, commands.verdict, reply);
-            self.draw_up(id, commands);
         }
     }
 

@@ -147,6 +147,20 @@ bugs! {
     DoubtShownAsApproved = "doubt-shown-as-approved", "I1" "I6";
     /// Any terminal may take back any payment that has left its own session's memory.
     ReversalOfOthers = "reversal-of-others", "I1" "I5" "I6";
+    /// A terminal whose repeat fails inside has its payment taken back, though it was told that it is approved.
+    FaultTakesBackDecided = "fault-takes-back-decided", "I1" "I6";
+    /// A sale for which there is no place now is declined, and nobody remembers that.
+    ShedForgotten = "shed-forgotten", "I6" "I2";
+    /// A sale that failed inside is declined on the line, and goes on.
+    UnansweredGoesOn = "unanswered-goes-on", "I2" "I1";
+    /// An approval that comes too late for one asking is taken back, though a repeat of it may have been told.
+    LateApprovalUndone = "late-approval-undone", "I1" "I6";
+    /// When a message came is part of what makes it a repeat.
+    RepeatByTime = "repeat-by-time", "I3" "I6";
+    /// A reversal over a line is acknowledged before anybody has heard of it.
+    ReversalAckedUnheard = "reversal-acked-unheard", "I2" "I1";
+    /// An approval code is made up for each answer.
+    ApprovalCodeByAnswer = "approval-code-by-answer", "I6";
     /// The platform forgets a reversal that found nothing to undo: a late debit slips in.
     NoTombstone = "no-tombstone", "I2" "I1";
     /// The platform debits for each credential under one permit.

@@ -165,6 +165,14 @@ impl Switchboard {
         accepted(self.session(terminal, Class::Reversal, by, asked).await?)
     }
 
+    /// A terminal could not be answered what it asked: nothing undecided of that stays, durably, even if it has yet to
+    /// begin. What was decided is told.
+    pub async fn give_up(&self, order: Order, by: Deadline) -> Result<Report, Refused> {
+        let Some(terminal) = order.terminal() else { return Err(Refused::NoSuchTerminal) };
+        let asked = |reply| SessionAsk::GiveUp(Box::new(order), reply);
+        accepted(self.session(terminal, Class::Reversal, by, asked).await?)
+    }
+
     /// A terminal gives money back.
     pub async fn refund(
         &self,

@@ -38,6 +38,8 @@ pub enum SessionAsk {
     Place(Box<Order>, Until, Reply<Option<Report>>),
     /// The terminal takes back what it asked for under a key of its own, seen or not.
     Reverse(PaymentId, Reply<Option<Report>>),
+    /// The terminal asked for money and could not be answered: nothing undecided of it is to stay.
+    GiveUp(Box<Order>, Reply<Option<Report>>),
     /// A phone claims the terminal.
     Claim(PayerId, Reply<Result<Granted, Taken>>),
     /// The phone of a round leaves; it is told when it has left, if it wants to know.
@@ -135,6 +137,11 @@ impl Resident for TerminalSession {
             }
             SessionAsk::Reverse(id, reply) => {
                 self.keeping.reverse(now, id, reply, desk);
+                self.look_after(now, id, desk);
+            }
+            SessionAsk::GiveUp(order, reply) => {
+                let id = order.payment();
+                self.keeping.give_up(now, *order, reply, desk);
                 self.look_after(now, id, desk);
             }
             SessionAsk::Claim(payer, reply) => self.claim(now, payer, reply, desk),

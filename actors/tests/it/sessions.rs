@@ -387,3 +387,36 @@ fn an_order_that_is_late_already_leaves_nothing_behind() {
         assert_eq!(told.payment.phase().name(), "reversed_unseen");
     });
 }
+
+#[test]
+fn what_could_not_be_answered_is_given_up_but_never_what_was_decided() {
+    Estate::new().live(async |house| {
+        let (sale, give_up) =
+            (house.order(till(1), "sale", "12.50"), |order| house.board.give_up(order, house.by()));
+        // It has yet to come: it is refused when it does.
+        assert_eq!(give_up(sale.clone()).await.unwrap().payment.phase().name(), "reversed_unseen");
+        assert!(matches!(
+            house.place(till(1), "sale", "12.50").await.unwrap().payment.outcome(),
+            Some(Outcome::Refused(_))
+        ));
+        // It is under way.
+        let id = house.permitted(till(1), payer(1), "second").await;
+        let other = house.order(till(1), "second", "13.00");
+        assert_eq!(give_up(other).await.unwrap_err(), Refused::Misfit(Misfit::SameKeyOtherData));
+        assert_eq!(house.phase(till(1), id).await, "await_payment");
+        let told = give_up(house.order(till(1), "second", "12.50")).await.unwrap();
+        assert!(matches!(told.payment.outcome(), Some(Outcome::Refused(_))), "{told:?}");
+        // It was approved, and perhaps told: at hand, and after the session was gone.
+        let id = house.paid(till(1), payer(1), "third").await;
+        for is_gone in [false, true] {
+            if is_gone {
+                house.kill(till(1)).await;
+            }
+            let told = give_up(house.order(till(1), "third", "12.50")).await.unwrap();
+            assert!(matches!(told.payment.outcome(), Some(Outcome::Approved(_))), "{told:?}");
+            let other = house.order(till(1), "third", "13.00");
+            assert_eq!(give_up(other).await.unwrap_err(), Refused::Misfit(Misfit::SameKeyOtherData));
+        }
+        assert_eq!(house.phase(till(1), id).await, "paid");
+    });
+}

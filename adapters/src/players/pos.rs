@@ -177,11 +177,20 @@ impl Pos {
 
     /// Gives back `money` of `order`, under the next trace number.
     pub async fn refund(&mut self, order: &PosOrder, money: Money) -> Result<PosAnswer, PlayFault> {
-        let stan = self.next_stan();
-        let refund = PosOrder { money, sent: self.sent(), ..order.clone() };
-        let mut fields = self.about(REFUND, &refund, stan);
+        let refund = self.order(money, order.patience);
+        self.give_back(order, &refund, false).await
+    }
+
+    /// Gives back of `order` what `refund` says, or repeats that.
+    pub async fn give_back(
+        &mut self,
+        order: &PosOrder,
+        refund: &PosOrder,
+        is_repeat: bool,
+    ) -> Result<PosAnswer, PlayFault> {
+        let mut fields = self.about(REFUND, refund, refund.stan);
         fields.push((field::ORIGINAL, original(order)));
-        self.exchange("0200", fields, ANSWER_WITHIN).await
+        self.exchange(if is_repeat { "0201" } else { "0200" }, fields, ANSWER_WITHIN).await
     }
 
     /// 0800 with this network management code: 001 on, 002 off, 301 echo.

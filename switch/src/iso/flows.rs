@@ -1,11 +1,10 @@
 //! What a terminal's message makes happen: one flow per kind of wish, each ending in an answer that is true.
 //!
 //! Everything that lasts is the terminal session's; a flow only asks the switchboard and puts the answer into a
-//! response code. An answer that the terminal would not wait for any more is not given, and what may have been approved behind
-//! its back is taken back. Fields and bytes are `adapters::iso8583`'s.
+//! response code. An answer that the terminal would not wait for any more is not given. Fields and bytes are `adapters::iso8583`'s.
 use super::settlement::{Statement, Uncounted, settled};
 use actors::answer::Fault;
-use actors::domain::identity::{Keeper, MerchantId, RefundId, TerminalId};
+use actors::domain::identity::{Keeper, MerchantId, PaymentId, PaymentKey, RefundId, TerminalId};
 use actors::domain::money::Money;
 use actors::domain::order::Order;
 use actors::domain::payment::command::Misfit;
@@ -14,6 +13,7 @@ use actors::domain::payment::{Outcome, Payment};
 use actors::domain::response_code::ResponseCode;
 use actors::domain::till::Settled;
 use actors::domain::time::{Deadline, Timestamp};
+use actors::planted::{Bug, is_planted};
 use actors::ports::history::History;
 use actors::report::{Report, Until};
 use actors::switchboard::{Refused, Switchboard};
@@ -99,7 +99,9 @@ impl Flows {
 /// Paying.
 impl Flows {
     async fn pay(&self, arrived: Timestamp, known: Known, sale: Sale) -> Option<Told> {
-        let Some(key) = sale.trace.key() else { return Some(Told::code(ResponseCode::FORMAT_ERROR)) };
+        let Some(key) = key(&sale.trace, arrived) else {
+            return Some(Told::code(ResponseCode::FORMAT_ERROR));
+        };
         let answer_by = Deadline::after(arrived, self.rules.patience.saturating_sub(self.rules.margin));
         let order = Order {
             keeper: Keeper::Terminal(known.terminal),
@@ -109,28 +111,44 @@ impl Flows {
             reference: Some(sale.reference),
             answer_by,
         };
-        let by = Deadline::after(answer_by.instant(), DECISION_WITHIN);
         let reference = sale.trace.reference(known.terminal);
-        match self.board.place(order, Until::Decided, by).await {
-            Ok(report) if self.is_too_late(arrived, &report.payment) => None,
-            Ok(report) => Some(decided(&report.payment, reference)),
-            Err(Refused::Fault(fault)) if is_nothing_done(fault) => {
-                Some(Told::about(ResponseCode::INOPERATIVE, reference))
-            }
-            // It may go on, or be the repeat of what was answered long ago: nothing true can be said, and an approval that
-            // the terminal holds must not be taken from under it. Its own reversal, or its next repeat, settles it.
-            Err(Refused::Fault(fault)) => {
-                tracing::warn!(terminal = %known.terminal, %fault, "a sale is not answered");
+        let by = Deadline::after(answer_by.instant(), DECISION_WITHIN);
+        let answered = match self.board.place(order.clone(), Until::Decided, by).await {
+            Err(Refused::Fault(fault)) if !is_left_alone(fault) => self.given_up(order, fault).await,
+            answered => answered,
+        };
+        match answered {
+            Ok(report) if self.is_too_late(arrived, &report.payment) => {
+                if is_planted(Bug::LateApprovalUndone) {
+                    drop(self.board.reverse(known.terminal, report.payment.id(), self.soon()).await);
+                }
                 None
             }
+            Ok(report) => Some(decided(&report.payment, reference, arrived)),
+            Err(Refused::Fault(fault)) if is_left_alone(fault) => {
+                Some(Told::about(code_of_fault(fault), reference))
+            }
+            // It may go on without anybody who waits; the terminal's own reversal will end it.
+            Err(Refused::Fault(_)) => None,
             Err(refused) => Some(Told::about(code_of(refused), reference)),
         }
     }
 
-    /// An approval that the terminal does not wait for any more.
+    /// An approval that the terminal does not wait for any more. It is not told, so the terminal takes back what it did not
+    /// learn; taken back from here it would be lost to a repeat that was told of it in the same moment.
     fn is_too_late(&self, arrived: Timestamp, payment: &Payment) -> bool {
         let is_approved = matches!(payment.outcome(), Some(Outcome::Approved(_)));
         is_approved && Deadline::after(arrived, self.rules.patience).is_over(self.board.now())
+    }
+
+    /// After a fault inside: what became of the sale, durably, now that nothing undecided of it stays. A repeat is told the same.
+    async fn given_up(&self, order: Order, fault: Fault) -> Result<Report, Refused> {
+        tracing::info!(%fault, "a sale is given up");
+        let given_up = self.board.give_up(order, self.soon()).await;
+        if let Err(refused) = &given_up {
+            tracing::warn!(%refused, "an unanswered sale is left to the terminal's own reversal");
+        }
+        given_up
     }
 }
 
@@ -146,6 +164,11 @@ impl Flows {
         let Some(payment) = trace.payment(known.terminal) else {
             return Told::about(ResponseCode::FORMAT_ERROR, reference);
         };
+        if is_planted(Bug::ReversalAckedUnheard) {
+            let (board, by) = (self.board.clone(), self.soon());
+            actix_rt::spawn(async move { drop(board.reverse(known.terminal, payment, by).await) });
+            return Told::about(ResponseCode::APPROVED, reference);
+        }
         match self.board.reverse(known.terminal, payment, self.soon()).await {
             Ok(_) => Told::about(ResponseCode::APPROVED, reference),
             Err(refused) => Told::about(code_of(refused), reference),
@@ -261,10 +284,19 @@ fn settlement_told(settled: Result<Settled, Uncounted>) -> Told {
     }
 }
 
-fn decided(payment: &Payment, reference: [u8; 12]) -> Told {
+/// The sale's key.
+fn key(trace: &Trace, arrived: Timestamp) -> Option<PaymentKey> {
+    let key = trace.key()?;
+    if is_planted(Bug::RepeatByTime) {
+        return PaymentKey::new(&format!("{}-{}", key.as_str(), arrived.secs())).ok();
+    }
+    Some(key)
+}
+
+fn decided(payment: &Payment, reference: [u8; 12], arrived: Timestamp) -> Told {
     match payment.outcome() {
         Some(Outcome::Approved(_)) => Told {
-            approval: Some(approval_code(payment.id())),
+            approval: Some(approval(payment.id(), arrived)),
             ..Told::about(ResponseCode::APPROVED, reference)
         },
         Some(Outcome::Refused(refusal)) => Told::about(refusal.response_code(), reference),
@@ -273,9 +305,18 @@ fn decided(payment: &Payment, reference: [u8; 12]) -> Told {
     }
 }
 
-/// Whether the question never had an effect.
-const fn is_nothing_done(fault: Fault) -> bool {
-    matches!(fault, Fault::Overloaded { .. } | Fault::Draining)
+fn approval(payment: PaymentId, arrived: Timestamp) -> [u8; 6] {
+    if is_planted(Bug::ApprovalCodeByAnswer) {
+        let code = format!("{:06}", arrived.micros() % 1_000_000);
+        return code.as_bytes().first_chunk().copied().unwrap_or_default();
+    }
+    approval_code(payment)
+}
+
+/// Where a bug is planted: what failed inside is declined, and nothing is done about it.
+fn is_left_alone(fault: Fault) -> bool {
+    let is_shed = matches!(fault, Fault::Overloaded { .. } | Fault::Draining);
+    is_planted(if is_shed { Bug::ShedForgotten } else { Bug::UnansweredGoesOn })
 }
 
 const fn code_of_fault(fault: Fault) -> ResponseCode {

@@ -3,6 +3,7 @@ use crate::visitors::Handset;
 use crate::world::{House, house};
 use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
+use actors::gate::{Class, Permit};
 use actors::ports::security_module::{Cipher, HandOverForm, KeyRef, KeyRole, MacAlgorithm};
 use adapters::dice::SystemDice;
 use adapters::iso8583::builder::{BuildFault, Builder};
@@ -180,6 +181,36 @@ async fn a_trace_number_that_was_used_for_something_else_is_a_duplicate() {
     for change in [(4, "000000001251"), (12, "111531")] {
         assert_eq!(pos.told("0200", &sale_but(&[change])).await.code(), ("0210", "94"), "{change:?}");
     }
+}
+
+/// All places for what is new are taken; what ends something still finds one.
+fn crowd(house: &House) -> Vec<Permit> {
+    std::iter::from_fn(|| house.gate.admit(Class::Authorization).ok()).collect()
+}
+
+#[actix_web::test]
+async fn a_sale_without_a_place_is_declined_and_stays_declined() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    let crowd = crowd(&house);
+    let told = pos.told("0200", &SALE).await;
+    assert_eq!(told.code(), ("0210", "68"));
+    drop(crowd);
+    // Sent once more on the way, after its terminal printed a slip.
+    phone.stand_at("T1").await.expect(200);
+    assert_eq!(pos.told("0200", &SALE).await.frame, told.frame);
+}
+
+#[actix_web::test]
+async fn a_repeat_that_fails_inside_is_told_what_was_decided_and_undoes_nothing() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    let paid = pos.sold(&phone, &SALE, "right").await;
+    let crowd = crowd(&house);
+    assert_eq!(pos.told("0201", &SALE).await.frame, paid.frame);
+    assert_eq!(pos.told("0200", &sale_but(&[(4, "000000001251")])).await.code(), ("0210", "94"));
+    drop(crowd);
+    assert_eq!(pos.told("0201", &SALE).await.frame, paid.frame, "it stands");
 }
 
 #[actix_web::test]
@@ -517,12 +548,13 @@ async fn a_terminal_settles_what_it_sold_and_is_told_what_we_counted() {
 }
 
 #[actix_web::test]
-async fn a_switch_that_is_full_says_91_and_has_done_nothing() {
-    let (house, phone) = stage().await;
+async fn a_switch_that_is_about_to_stop_declines_for_good() {
+    let (house, _phone) = stage().await;
     let pos = Pos::on(&house);
     house.gate.drain();
-    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "91"));
-    drop(phone);
+    let told = pos.told("0200", &SALE).await;
+    assert_eq!(told.code(), ("0210", "68"));
+    assert_eq!(pos.told("0201", &SALE).await.frame, told.frame);
 }
 
 #[actix_web::test]

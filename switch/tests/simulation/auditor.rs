@@ -48,6 +48,8 @@ struct Sale {
     asked_refunds: BTreeSet<String>,
     refused_refunds: BTreeSet<String>,
     told_of_another: Vec<Option<String>>,
+    /// Each answer as it came, and whether the till had begun to take the sale back by then.
+    worded: Vec<(String, bool)>,
     troubled: bool,
 }
 
@@ -112,7 +114,7 @@ struct Court<'a> {
     plan: &'a Plan,
     events: &'a [Event],
     books: &'a BooksPage,
-    sales: &'a BTreeMap<String, Sale>,
+    sales: &'a Sales,
     broken: BTreeSet<Violation>,
 }
 
@@ -128,7 +130,7 @@ impl Court<'_> {
         if pages.len() != self.books.payments.len() {
             self.broke("I3", "the books have two entries of one id".into());
         }
-        for (key, sale) in self.sales {
+        for ((_, key), sale) in self.sales {
             let id = payment_id(sale.till, key);
             let page = pages.remove(id.as_str());
             self.one_sale(&id, sale, page);
@@ -247,7 +249,7 @@ impl Court<'_> {
 
     /// I4, I5, I6, I13: what each till was told.
     fn answers(&mut self) {
-        for (key, sale) in self.sales {
+        for ((_, key), sale) in self.sales {
             let id = payment_id(sale.till, key);
             for told in &sale.told {
                 if told.id != id {
@@ -264,6 +266,7 @@ impl Court<'_> {
                 );
             }
             self.stable(&id, sale);
+            self.word_for_word(&id, sale);
             self.punctual(&id, sale);
         }
     }
@@ -288,6 +291,18 @@ impl Court<'_> {
             .find(|told| sale.is_taken_back && !told.before_taking_back && told.status == "Approved");
         if let Some(told) = after.filter(|told| self.taken_back_at(sale, id).is_some_and(|at| at < told.at)) {
             self.broke("I5", format!("{id}: taken back, and told {} afterwards", told.status));
+        }
+    }
+
+    /// I6: the same question is answered in the same words, but for one change when its till takes it back.
+    fn word_for_word(&mut self, id: &str, sale: &Sale) {
+        let mut changes = sale.worded.windows(2).filter(|pair| pair[0].0 != pair[1].0);
+        let (first, second) = (changes.next(), changes.next());
+        if let Some([(was, _), (is, _)]) = first.filter(|pair| !pair[1].1) {
+            self.broke("I6", format!("{id}: told {was}, then {is}"));
+        }
+        if let Some([(was, _), (is, _)]) = second {
+            self.broke("I6", format!("{id}: taken back, and still told {was}, then {is}"));
         }
     }
 
@@ -328,7 +343,7 @@ impl Court<'_> {
         for event in self.events {
             match &event.what {
                 What::Shown { id, amount, terminal: at, .. } => {
-                    let asked = self.sales.iter().find(|(key, sale)| payment_id(sale.till, key) == *id);
+                    let asked = self.sales.iter().find(|((_, key), sale)| payment_id(sale.till, key) == *id);
                     match asked {
                         Some((_, sale)) if sale.amount == *amount && terminal(sale.till).as_str() == at => {}
                         Some((_, sale)) => self
@@ -420,12 +435,15 @@ impl Court<'_> {
     }
 }
 
-fn sales(events: &[Event]) -> BTreeMap<String, Sale> {
-    let mut sales: BTreeMap<String, Sale> = BTreeMap::new();
+/// By till and key: two terminals may count their messages alike.
+type Sales = BTreeMap<(usize, String), Sale>;
+
+fn sales(events: &[Event]) -> Sales {
+    let mut sales = Sales::new();
     for event in events {
         let Who::Till(till) = event.who else { continue };
         if let Some(key) = key_of(&event.what) {
-            let sale = sales.entry(key.to_owned()).or_default();
+            let sale = sales.entry((till, key.to_owned())).or_default();
             sale.till = till;
             sale.take_in(event);
         }
@@ -441,6 +459,7 @@ fn key_of(what: &What) -> Option<&str> {
         | What::Told { key, .. }
         | What::ToldOfAnother { key, .. }
         | What::Refused { key, .. }
+        | What::Worded { key, .. }
         | What::Unanswered { key }
         | What::TakesBack { key }
         | What::TakenBack { key }
@@ -472,6 +491,7 @@ impl Sale {
             What::RefundAsked { refund, .. } => drop(self.asked_refunds.insert(refund.clone())),
             What::TakesBack { .. } => self.takes_back = Some(self.told.len()),
             What::TakenBack { .. } => self.is_taken_back = true,
+            What::Worded { words, .. } => self.worded.push((words.clone(), self.takes_back.is_some())),
             What::ToldOfAnother { amount, .. } => self.told_of_another.push(amount.clone()),
             What::RefundTaken { refund, amount, .. } => {
                 drop(self.refunds.insert(refund.clone(), amount.clone()));

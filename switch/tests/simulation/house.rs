@@ -2,6 +2,7 @@
 //!
 //! What `switch::house` does with arbiters, threads and sockets is done here on the host's one thread. Each start is a
 //! new process: it has what its disk has, and nothing else.
+use crate::line;
 use crate::listener::{Ear, Overheard, serve};
 use crate::plan::Fault;
 use crate::scene::{Scene, payer, secret, terminal, till_key};
@@ -48,6 +49,7 @@ use tokio::time::Sleep;
 
 pub const PHONES: u16 = 8081;
 pub const TERMINALS: u16 = 8082;
+pub const LINE: u16 = 8583;
 
 /// One life of the switch's process.
 pub async fn run(scene: Arc<Scene>) -> turmoil::Result {
@@ -79,11 +81,13 @@ pub async fn run(scene: Arc<Scene>) -> turmoil::Result {
     if scene.plan.has(Fault::Panics) {
         tokio::task::spawn_local(kill_at_random(Arc::clone(&scene), rooms));
     }
-    tokio::task::spawn_local(async move { switchboard.wake_all().await });
+    let board = switchboard.clone();
+    tokio::task::spawn_local(async move { board.wake_all().await });
     tokio::select! {
         biased;
         () = scene.died.notified() => Ok(()),
         served = serve(PHONES, phones(&doors), Deaf) => served,
+        served = line::serve(&scene, &switchboard, &clock) => served,
         served = serve(TERMINALS, terminals(&doors), AtTheCallbacks(Arc::clone(&scene))) => served,
     }
 }
@@ -306,7 +310,7 @@ impl CodeSender for Shown {
 }
 
 /// The read model lags behind for ever: nothing may depend on it.
-struct Forgetful;
+pub struct Forgetful;
 
 impl History for Forgetful {
     fn of_payer(&self, _: PayerId, _: u16) -> Answer<Result<Vec<PastPayment>, HistoryFault>> {

@@ -19,9 +19,11 @@ mod house;
 #[cfg(feature = "planted")]
 mod hunt;
 mod journal;
+mod line;
 mod listener;
 mod network;
 mod plan;
+mod pos;
 mod scene;
 mod seeds;
 mod shop;

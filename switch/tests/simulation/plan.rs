@@ -140,6 +140,19 @@ pub struct Plan {
     pub panics_within: u64,
     /// Tills rest so long at most between two sales, in milliseconds.
     pub pause_between: u64,
+    /// What each till speaks.
+    tongues: [Tongue; 3],
+    /// How ISO 8583 is written here.
+    pub dialect: &'static str,
+    /// And framed.
+    pub framing: &'static str,
+}
+
+/// What a till speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tongue {
+    Http,
+    Iso,
 }
 
 impl Plan {
@@ -187,11 +200,24 @@ impl Plan {
             every: chance.millis(800..5_000) * if kind == Kind::Long { 4 } else { 1 },
             panics_within: chance.pick(&[60, 400, 4_000]),
             pause_between: if kind == Kind::Long { 20_000 } else { 1_500 },
+            tongues: [(); 3].map(|()| chance.pick(&[Tongue::Http, Tongue::Iso])),
+            dialect: chance.pick(&["iso87-ascii", "iso87-ascii-bin", "iso87-bcd"]),
+            framing: chance.pick(&["len2", "len2i", "ascii4", "bcd2", "len2+tpdu", "bcd2+tpdu+fixed3"]),
         }
     }
 
     pub fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
+    }
+
+    /// What this till speaks.
+    pub fn tongue(&self, till: usize) -> Tongue {
+        self.tongues[till % self.tongues.len()]
+    }
+
+    /// How long the terminals of the line wait.
+    pub fn line_patience(&self) -> Duration {
+        Duration::from_secs(self.answer_within.1)
     }
 
     /// Whether a terminal that asks has a right to its answer in time.

@@ -44,14 +44,16 @@ impl fmt::Display for Seed {
 
 /// Changes with every change of what a seed means: a digest of the simulation's own text.
 fn version_now() -> String {
-    const TEXTS: [&str; 10] = [
+    const TEXTS: [&str; 12] = [
         include_str!("bank.rs"),
         include_str!("chance.rs"),
         include_str!("crowd.rs"),
         include_str!("house.rs"),
+        include_str!("line.rs"),
         include_str!("listener.rs"),
         include_str!("network.rs"),
         include_str!("plan.rs"),
+        include_str!("pos.rs"),
         include_str!("scene.rs"),
         include_str!("shop.rs"),
         include_str!("weather.rs"),

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// What a till waits for at once, at most.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long a till repeats itself at least before it gives the repeats up.
-const REPEATS_MAX: u32 = 60;
+pub const REPEATS_MAX: u32 = 60;
 
 /// Sells everything that the plan has for this till.
 pub async fn sell_all(scene: Arc<Scene>, number: usize) -> turmoil::Result {
@@ -57,7 +57,7 @@ struct Counter {
 
 /// What a till makes of a sale.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Manner {
+pub enum Manner {
     Plain,
     /// Asks again after it has been answered.
     Repeats,
@@ -95,6 +95,15 @@ const ODD: [Manner; 13] = [
     Manner::RefundsTooMuch,
 ];
 
+/// How the next sale goes.
+pub fn manner(scene: &Scene, chance: &Chance) -> Manner {
+    let manner = if scene.plan.has(Fault::OddTills) { chance.pick(&ODD) } else { Manner::Plain };
+    if manner != Manner::Plain {
+        scene.strikes(Fault::OddTills);
+    }
+    manner
+}
+
 impl Counter {
     async fn sell(&mut self, sale: u64) {
         let cents = 100 + sale * 100 + self.chance.of(0..100) + 1_000 * self.number as u64;
@@ -102,11 +111,7 @@ impl Counter {
         let (least, most) = self.scene.plan.answer_within;
         let answer_within = Duration::from_secs(self.chance.of(least..most + 1));
         let order = Order::new(&self.surroundings, money, answer_within).unwrap();
-        let is_odd = self.scene.plan.has(Fault::OddTills);
-        let manner = if is_odd { self.chance.pick(&ODD) } else { Manner::Plain };
-        if manner != Manner::Plain {
-            self.scene.strikes(Fault::OddTills);
-        }
+        let manner = manner(&self.scene, &self.chance);
         let key = order.key.as_str().to_owned();
         if manner == Manner::TakesBackFirst {
             self.take_back(&order.key).await;
@@ -281,6 +286,6 @@ impl Counter {
     }
 }
 
-fn money(cents: u64) -> Money {
+pub fn money(cents: u64) -> Money {
     Money::parse(&format!("{}.{:02}", cents / 100, cents % 100), "EUR").unwrap()
 }

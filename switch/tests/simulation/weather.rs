@@ -4,10 +4,10 @@
 //! A host can only be killed between two ticks; within a tick everything that is ready runs. What is lost with the power
 //! is the disk's to say.
 use crate::chance::Chance;
-use crate::plan::{Fault, Kind, Plan};
+use crate::plan::{Fault, Kind, Plan, Tongue};
 use crate::scene::Scene;
 use crate::witness::Who;
-use crate::{bank, crowd, house, shop};
+use crate::{bank, crowd, house, pos, shop};
 use actix_web::web::Data;
 use actors::ports::disk::Disk;
 use actors::ports::journal::Journal;
@@ -137,8 +137,13 @@ pub fn run(plan: Plan) -> Ended {
     });
     let tills = Arc::clone(&scene);
     sim.client("tills", async move {
-        let selling = (0..tills.plan.tills)
-            .map(|till| tokio::task::spawn_local(shop::sell_all(Arc::clone(&tills), till)));
+        let selling = (0..tills.plan.tills).map(|till| {
+            let scene = Arc::clone(&tills);
+            match tills.plan.tongue(till) {
+                Tongue::Http => tokio::task::spawn_local(shop::sell_all(scene, till)),
+                Tongue::Iso => tokio::task::spawn_local(pos::sell_all(scene, till)),
+            }
+        });
         for till in selling.collect::<Vec<_>>() {
             till.await??;
         }

@@ -45,6 +45,8 @@ pub enum What {
         amount: Option<String>,
         reference: Option<String>,
     },
+    /// How a till was told, byte for byte, where that must not change.
+    Worded { key: String, words: String },
     /// A till asked with its own key for another amount, and this is what it was told (`None`: refused).
     ToldOfAnother { key: String, amount: Option<String> },
     /// A till was refused with a problem, by its status.
