@@ -1,8 +1,8 @@
 //! The work that must not hold up the writer: the next segment, snapshots, and dropping what is old.
 //!
-//! It runs beside the writer, on a thread of its own in production. When no segment can be prepared (the disk is
-//! full) it says so and tries again every second; what is left of the present segment is the reserve on which begun
-//! payments are finished.
+//! It runs beside the writer, on a thread of its own in production. When no segment can be prepared it says so and tries
+//! again every second; what is left of the present segment is the reserve on which begun payments are finished. A writer
+//! that has used it up waits for a disk that is full, and ends with one that is broken.
 use super::retention;
 use super::segment;
 use super::shared::{Frozen, Shared};
@@ -10,7 +10,7 @@ use super::snapshot::{self, Snapshot};
 use actors::planted::{Bug, is_planted};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 const ROUND: Duration = Duration::from_secs(1);
 /// How often retention looks whether something is old enough.
@@ -90,14 +90,17 @@ impl Caretaker {
     }
 
     async fn prepare(&self) {
-        if !self.shared.desk.lacks_prepared() {
+        let now = Instant::now();
+        if !self.shared.desk.lacks_prepared(now) {
             return;
         }
         match segment::prepare(&*self.shared.disk, self.shared.options.segment_bytes()).await {
             Ok(()) => self.shared.desk.put_prepared(),
             Err(error) => {
-                tracing::warn!(%error, "no further journal segment could be prepared; the reserve is in use");
-                self.shared.desk.no_space();
+                let said = error.to_string();
+                if self.shared.desk.fell_short(error, now + ROUND) {
+                    tracing::warn!(error = %said, "no further journal segment could be prepared; the reserve is in use");
+                }
                 // The half-filled file must not keep the space that others need; next time it is made anew.
                 self.shared.disk.remove(segment::FILLING).ok();
             }

@@ -13,8 +13,10 @@ use actors::domain::identity::PaymentId;
 use actors::ports::clock::Clock;
 use actors::ports::disk::Disk;
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// One journal's common ground.
 pub struct Shared {
@@ -74,6 +76,10 @@ pub struct Desk {
 #[derive(Default)]
 struct Slot {
     ahead: Ahead,
+    /// Why the last one could not be prepared, where that was not for want of space.
+    broken: Option<io::Error>,
+    /// No other is tried before.
+    again_at: Option<Instant>,
     freeze_wanted: bool,
     frozen: Option<Frozen>,
     snapshot_under_way: bool,
@@ -91,7 +97,7 @@ enum Ahead {
     /// Is being given its name by the writer: until it has it, none may be put in its place.
     Taken,
     /// Could not be prepared.
-    NoSpace,
+    Short,
 }
 
 /// A consistent state between two frames, to make a snapshot from.
@@ -102,9 +108,14 @@ pub struct Frozen {
 }
 
 impl Desk {
-    /// Whether a segment is to be prepared.
-    pub fn lacks_prepared(&self) -> bool {
-        matches!(self.slot().ahead, Ahead::Missing | Ahead::NoSpace)
+    /// Whether a segment is to be prepared now.
+    pub fn lacks_prepared(&self, now: Instant) -> bool {
+        let slot = self.slot();
+        match slot.ahead {
+            Ahead::Missing => true,
+            Ahead::Short => slot.again_at.is_none_or(|at| at <= now),
+            Ahead::Ready | Ahead::Taken => false,
+        }
     }
 
     /// A segment lies ready.
@@ -133,14 +144,33 @@ impl Desk {
         self.caretaker.notify_one();
     }
 
-    /// No segment could be prepared: what is left of the present one is the reserve.
-    pub fn no_space(&self) {
-        self.slot().ahead = Ahead::NoSpace;
+    /// No segment could be prepared: what is left of the present one is the reserve. It is tried again then; whether this is
+    /// news.
+    pub fn fell_short(&self, error: io::Error, again_at: Instant) -> bool {
+        let mut slot = self.slot();
+        let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        let is_news = slot.ahead != Ahead::Short || slot.broken.is_some() == is_full;
+        (slot.ahead, slot.again_at) = (Ahead::Short, Some(again_at));
+        slot.broken = (!is_full).then_some(error);
+        drop(slot);
+        self.writer.notify_one();
+        is_news
+    }
+
+    /// The writer cannot go on without: it is tried at once, and what went wrong before is forgotten.
+    pub fn insist(&self) {
+        let mut slot = self.slot();
+        (slot.broken, slot.again_at) = (None, None);
+    }
+
+    /// Why the last segment could not be prepared, once: for a disk that is full one waits, for one that is broken not.
+    pub fn take_broken(&self) -> Option<io::Error> {
+        self.slot().broken.take()
     }
 
     /// Whether only the reserve is left.
     pub fn is_short_of_space(&self) -> bool {
-        self.slot().ahead == Ahead::NoSpace
+        self.slot().ahead == Ahead::Short
     }
 
     /// The writer is asked for a frozen state after its next round.

@@ -269,8 +269,12 @@ impl Writer {
         let number = self.mark.end.segment().checked_add(1);
         let number =
             number.ok_or_else(|| io::Error::other("the last number that a segment can have is used up"))?;
+        self.shared.desk.insist();
         while !self.shared.desk.take_prepared() {
             self.shared.desk.writer.notified().await;
+            if let Some(error) = self.shared.desk.take_broken() {
+                return Err(error);
+            }
         }
         let header = Header {
             number,

@@ -83,6 +83,33 @@ fn what_waits_for_a_full_disk_is_durable_once_there_is_space() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_made_once_is_tried_again() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let mut rig = Rig::open(&disk, SMALL).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        disk.fail(Operation::Create, 1, ErrorKind::Other);
+        rig.settle_all(&history(20)).await;
+        assert_eq!((rig.fatal.load(Ordering::Relaxed), rig.entries()), (0, history(20).concat()));
+    });
+}
+
+#[test]
+fn where_no_segment_can_be_made_any_more_the_process_ends_instead_of_waiting_for_ever() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let rig = Rig::open(&disk, SMALL).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        (1..=100).for_each(|nth| disk.fail(Operation::Create, nth, ErrorKind::Other));
+        for call in history(20) {
+            rig.journal.append(samples::BEGIN, call);
+        }
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(rig.fatal.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
 fn gathering_under_load_loses_nothing() {
     run(async {
         let disk = SimulatedDisk::new();
