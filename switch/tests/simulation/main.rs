@@ -38,6 +38,8 @@ const SEEDS: u64 = 40;
 #[test]
 fn every_seed_ends_quiet_and_keeps_every_promise() {
     if let Ok(seed) = std::env::var("SEED") {
+        let said = tracing_subscriber::EnvFilter::from_default_env();
+        tracing_subscriber::fmt().with_env_filter(said).with_ansi(false).without_time().init();
         return replay(&seed);
     }
     let sum = sweep(setting("FIRST", 1), setting("SEEDS", SEEDS));
