@@ -3,14 +3,26 @@
 //! Actor mailboxes have no limit of their own, so a question takes a [`Permit`] at the door and
 //! carries it until it is answered or dropped: no queue behind the gate can hold more questions than
 //! the gate has permits. Classes are admitted by financial consequence; each leaves a reserve for those
-//! above it. Fairness between merchants is not decided here. Next: `directory`.
+//! above it. What a permit cannot bound, because a payment is made of questions that come later, a pace does: new
+//! payments begin as fast as the threads keep up with all of them, every merchant having its share. Next:
+//! `pace`, `begun`, then `directory`.
+pub mod begun;
+pub mod pace;
+
+use crate::domain::identity::{MerchantId, TerminalId};
+use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 use crate::tally::{Shed, Sheds};
+use begun::{Begun, Step};
 use metrics::{Gauge, gauge};
+use pace::Pace;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Longer than this nobody shall wait for a thread, but for a moment.
+pub const STANDING: Duration = Duration::from_millis(25);
 
 /// What a question is about, by financial consequence: the greater class goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +68,15 @@ struct Posts {
     retry_after: Duration,
     in_use: Gauge,
     sheds: Sheds,
+    beginnings: Mutex<Beginnings>,
+    pace: Gauge,
+    sharers: Gauge,
+}
+
+/// What may begin.
+struct Beginnings {
+    pace: Pace,
+    begun: Begun,
 }
 
 impl Gate {
@@ -63,6 +84,11 @@ impl Gate {
     ///
     /// Install the metrics recorder first: the handles are taken here.
     pub fn new(limit: u32, retry_after: Duration) -> Self {
+        Self::paced(limit, retry_after, STANDING)
+    }
+
+    /// The same, where new payments begin as they come until more than `standing` is felt.
+    pub fn paced(limit: u32, retry_after: Duration, standing: Duration) -> Self {
         gauge!("turnout_gate_limit").set(f64::from(limit));
         Self(Arc::new(Posts {
             limit,
@@ -71,7 +97,46 @@ impl Gate {
             retry_after,
             in_use: gauge!("turnout_gate_in_use"),
             sheds: Sheds::new(),
+            beginnings: Mutex::new(Beginnings { pace: Pace::new(standing), begun: Begun::default() }),
+            pace: gauge!("turnout_gate_pace"),
+            sharers: gauge!("turnout_gate_sharers"),
         }))
+    }
+
+    /// Lets a payment begin at a terminal of this merchant, or go on to its other step; or says at once why not.
+    pub fn begin(
+        &self,
+        now: Timestamp,
+        merchant: MerchantId,
+        terminal: TerminalId,
+        step: Step,
+    ) -> Result<(), Fault> {
+        let mut beginnings = self.beginnings();
+        if beginnings.begun.goes_on(now, terminal, step) {
+            return Ok(());
+        }
+        if beginnings.pace.admits(now, merchant) {
+            beginnings.begun.began(now, terminal, step);
+            return Ok(());
+        }
+        drop(beginnings);
+        self.0.sheds.count(Shed::Paced);
+        Err(Fault::Overloaded { retry_after: self.0.retry_after })
+    }
+
+    /// Something waited for `delay` until a thread came round to it.
+    pub fn feel(&self, now: Timestamp, delay: Duration) {
+        let mut beginnings = self.beginnings();
+        beginnings.pace.feel(now, delay);
+        let (rate, sharers) = (beginnings.pace.rate(), beginnings.pace.sharers());
+        drop(beginnings);
+        self.0.pace.set(rate.unwrap_or(0.0));
+        self.0.sharers.set(u32::try_from(sharers).map_or(f64::MAX, f64::from));
+    }
+
+    /// A panic elsewhere leaves sums that are as good as any.
+    fn beginnings(&self) -> MutexGuard<'_, Beginnings> {
+        self.0.beginnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets one question in, or says at once why not.

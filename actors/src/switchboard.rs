@@ -16,6 +16,7 @@ use crate::domain::payment::phase::{Attempt, Claim, Consent, Digest32, Phase};
 use crate::domain::till::{KeyGeneration, KeyGenerations, Settled, Settlement, Unsettled};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::gate::Class;
+use crate::gate::begun::Step;
 use crate::keeping::{KeepingAsk, went_through};
 use crate::one_time_code::{CodeVerdict, OneTimeCode};
 use crate::outbox::OutboxAsk;
@@ -105,6 +106,8 @@ impl Switchboard {
     /// A terminal asks for money, or repeats that it did (OS-3).
     pub async fn place(&self, order: Order, until: Until, by: Deadline) -> Result<Report, Refused> {
         let Some(terminal) = order.terminal() else { return Err(Refused::NoSuchTerminal) };
+        let gate = self.world.rooms().sessions.gate();
+        gate.begin(self.now(), order.merchant, terminal, Step::Order(order.payment()))?;
         let report = self
             .session(terminal, Class::Authorization, by, |reply| {
                 SessionAsk::Place(Box::new(order), until, reply)
@@ -274,9 +277,9 @@ impl Switchboard {
 
     /// A phone claims a terminal (OS-1, OS-2).
     pub async fn bind(&self, payer: PayerId, terminal: TerminalId, by: Deadline) -> Result<Granted, Refused> {
-        if self.world.roster.merchant_of(terminal).is_none() {
-            return Err(Refused::NoSuchTerminal);
-        }
+        let merchant = self.world.roster.merchant_of(terminal).ok_or(Refused::NoSuchTerminal)?;
+        let gate = self.world.rooms().payers.gate();
+        gate.begin(self.now(), merchant, terminal, Step::Phone(payer))?;
         let granted =
             self.payer(payer, Class::Authorization, by, |reply| PayerAsk::Bind(terminal, reply)).await?;
         Ok(granted?)

@@ -90,6 +90,7 @@ impl Count {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shed {
     Overloaded,
+    Paced,
     Draining,
     Expired,
     Abandoned,
@@ -100,6 +101,7 @@ pub(crate) enum Shed {
 /// The counters of [`Shed`].
 pub(crate) struct Sheds {
     overloaded: Counter,
+    paced: Counter,
     draining: Counter,
     expired: Counter,
     abandoned: Counter,
@@ -112,6 +114,7 @@ impl Sheds {
         let of = |reason: &'static str| counter!("turnout_shed_total", "reason" => reason);
         Self {
             overloaded: of("overloaded"),
+            paced: of("paced"),
             draining: of("draining"),
             expired: of("expired"),
             abandoned: of("abandoned"),
@@ -123,6 +126,7 @@ impl Sheds {
     pub(crate) fn count(&self, why: Shed) {
         let counter = match why {
             Shed::Overloaded => &self.overloaded,
+            Shed::Paced => &self.paced,
             Shed::Draining => &self.draining,
             Shed::Expired => &self.expired,
             Shed::Abandoned => &self.abandoned,

@@ -20,6 +20,8 @@ mod outbox;
 #[cfg(feature = "runtime")]
 mod outboxes;
 #[cfg(feature = "runtime")]
+mod overload;
+#[cfg(feature = "runtime")]
 mod payers;
 mod properties;
 mod refusals;

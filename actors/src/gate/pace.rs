@@ -1,0 +1,190 @@
+//! How many new payments may begin each second: as many as leave nobody waiting, and to every merchant its share.
+//!
+//! What is felt is how long the threads take to come round to something. While that stands above the target, the pace
+//! shrinks by a part of itself; when it does not, it grows again by a small part, until nobody was sent away for a
+//! while and there is no pace at all (additive rise, multiplicative fall). While there is one, a merchant that asks for less than its share is never sent away for those
+//! that ask for more: what the small leave over goes to the large. Only arithmetic on instants that the caller gives:
+//! no clock, no thread. Next: `begun` (what was let in goes on), `gate`.
+use crate::domain::identity::MerchantId;
+use crate::domain::time::Timestamp;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How often the pace is looked at.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// The pace after a look that found everybody waiting; and after one that found nobody.
+const FALL: f64 = 0.9;
+const RISE: f64 = 1.02;
+/// So many looks pass between one fall and the next: what the first did has to be felt.
+const REST: u32 = 2;
+/// After so many looks at which nobody was sent away there is no pace any more.
+const CALM: u32 = 50;
+/// The slowest pace, in payments a second: a switch that lets nobody in never learns that it could.
+const SLOWEST: f64 = 10.0;
+/// Who has not asked for so long is not counted among those who share.
+const GONE: Duration = Duration::from_secs(2);
+/// So many merchants have shares; more of them take what is left over.
+pub const SHARERS: usize = 10_000;
+/// How much of a second's worth may be let in at once.
+const BURST: f64 = 0.1;
+/// And of a merchant's own share, which is small and comes in ones.
+const OWN_BURST: f64 = 0.5;
+/// How much of a second's worth the small may take before it is there.
+const ADVANCE: f64 = 0.5;
+
+/// The pace of new payments.
+#[derive(Debug)]
+pub struct Pace {
+    target: Duration,
+    look: Look,
+    /// New payments a second; `None`: as they come.
+    rate: Option<f64>,
+    left: f64,
+    filled_at: Timestamp,
+    sharers: HashMap<MerchantId, Share>,
+    /// The smoothed number of those who were let in at a look.
+    usual: f64,
+    resting: u32,
+    calm: u32,
+}
+
+/// What was seen since the last look.
+#[derive(Debug)]
+struct Look {
+    began: Timestamp,
+    /// The least delay: a queue that was empty once in the meantime is not standing.
+    least: Option<Duration>,
+    let_in: u32,
+    sent_away: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    left: f64,
+    asked_at: Timestamp,
+}
+
+impl Pace {
+    /// No pace, until more than `target` is felt.
+    pub fn new(target: Duration) -> Self {
+        let never = Timestamp::from_micros(0);
+        Self {
+            target,
+            look: Look::since(never),
+            rate: None,
+            left: 0.0,
+            filled_at: never,
+            sharers: HashMap::new(),
+            usual: 0.0,
+            resting: 0,
+            calm: 0,
+        }
+    }
+
+    /// Something waited for `delay` until a thread came round to it.
+    pub fn feel(&mut self, now: Timestamp, delay: Duration) {
+        self.look_around(now);
+        self.look.least = Some(self.look.least.map_or(delay, |least| least.min(delay)));
+    }
+
+    /// Whether one more payment may begin, at this merchant.
+    pub fn admits(&mut self, now: Timestamp, merchant: MerchantId) -> bool {
+        self.look_around(now);
+        let is_admitted = match self.rate {
+            None => true,
+            Some(rate) => self.has_share(now, merchant, rate),
+        };
+        let counted = if is_admitted { &mut self.look.let_in } else { &mut self.look.sent_away };
+        *counted = counted.saturating_add(1);
+        is_admitted
+    }
+
+    /// New payments a second that may begin; `None`: as they come.
+    pub const fn rate(&self) -> Option<f64> {
+        self.rate
+    }
+
+    /// Merchants among whom it is shared.
+    pub fn sharers(&self) -> usize {
+        self.sharers.len()
+    }
+
+    fn has_share(&mut self, now: Timestamp, merchant: MerchantId, rate: f64) -> bool {
+        self.fill(now, rate);
+        let fair = rate / count(self.sharers.len().max(1));
+        let is_sharer = self.sharers.contains_key(&merchant) || self.sharers.len() < SHARERS;
+        if is_sharer {
+            let share = self.sharers.entry(merchant).or_insert(Share { left: 1.0, asked_at: now });
+            let more = fair * now.since(share.asked_at).as_secs_f64();
+            *share = Share { left: (share.left + more).min((fair * OWN_BURST).max(1.0)), asked_at: now };
+            if share.left >= 1.0 && self.left > -rate * ADVANCE {
+                share.left -= 1.0;
+                // May go below nothing: the large wait until the small have had theirs.
+                self.left -= 1.0;
+                return true;
+            }
+        }
+        let is_left_over = self.left >= 1.0;
+        if is_left_over {
+            self.left -= 1.0;
+        }
+        is_left_over
+    }
+
+    fn fill(&mut self, now: Timestamp, rate: f64) {
+        let more = rate * now.since(self.filled_at).as_secs_f64();
+        self.left = (self.left + more).min((rate * BURST).max(1.0));
+        self.filled_at = now;
+    }
+
+    fn look_around(&mut self, now: Timestamp) {
+        let elapsed = now.since(self.look.began);
+        if elapsed < INTERVAL {
+            return;
+        }
+        let seen = std::mem::replace(&mut self.look, Look::since(now));
+        let a_second = f64::from(seen.let_in) / elapsed.as_secs_f64();
+        self.usual = if self.usual > 0.0 { self.usual.mul_add(0.8, a_second * 0.2) } else { a_second };
+        self.resting = self.resting.saturating_sub(1);
+        let is_standing = seen.least.is_some_and(|least| least > self.target);
+        match (is_standing, self.rate) {
+            (true, _) if self.resting > 0 => {}
+            (true, rate) => self.fall(now, rate),
+            (false, Some(rate)) => self.rise(rate, seen.sent_away > 0),
+            (false, None) => {}
+        }
+        self.sharers.retain(|_, share| now.since(share.asked_at) < GONE);
+    }
+
+    fn fall(&mut self, now: Timestamp, rate: Option<f64>) {
+        if rate.is_none() {
+            self.filled_at = now;
+            self.left = 0.0;
+        }
+        // A pace that nobody reaches is not what keeps them waiting.
+        let from = rate.map_or(self.usual, |rate| rate.min(self.usual.max(rate * FALL)));
+        self.rate = Some((from * FALL).max(SLOWEST));
+        self.resting = REST;
+        self.calm = 0;
+    }
+
+    fn rise(&mut self, rate: f64, is_short: bool) {
+        self.calm = if is_short { 0 } else { self.calm.saturating_add(1) };
+        if self.calm >= CALM {
+            self.rate = None;
+            self.sharers.clear();
+        } else if is_short {
+            self.rate = Some((rate * RISE).max(rate + 1.0));
+        }
+    }
+}
+
+impl Look {
+    const fn since(began: Timestamp) -> Self {
+        Self { began, least: None, let_in: 0, sent_away: 0 }
+    }
+}
+
+fn count(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::MAX, f64::from)
+}

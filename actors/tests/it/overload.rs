@@ -1,0 +1,209 @@
+//! More is asked for than can be done: a counter with one clerk, in arithmetic, and what the pace makes of its queue.
+//!
+//! To send a customer away takes the clerk a hundredth of what it takes to serve one; a payment is four pieces of work, with a
+//! walk between them. Whoever gets no answer within a second has left.
+use actors::domain::identity::{MerchantId, PayerId, PaymentId, TerminalId};
+use actors::domain::time::Timestamp;
+use actors::fault::Fault;
+use actors::gate::begun::{Begun, Step};
+use actors::gate::pace::Pace;
+use actors::gate::{Gate, STANDING};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
+
+/// What the clerk can do: 1,000 payments a second.
+const PIECE: u64 = 250;
+const SENT_AWAY: u64 = 10;
+const WALK: u64 = 20_000;
+const PATIENCE: u64 = 1_000_000;
+const SECONDS: u64 = 30;
+/// Half of what the clerk can do is asked for by these, in equal parts; what is more, by one other.
+const SMALL: u64 = 50;
+
+fn at(micros: u64) -> Timestamp {
+    Timestamp::from_micros(10_000_000 + micros)
+}
+
+fn merchant(number: u64) -> MerchantId {
+    MerchantId::new(&format!("M{number}")).unwrap()
+}
+
+/// What became of those who came to one merchant after the first ten seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Served {
+    asked: u64,
+    paid: u64,
+    late: u64,
+}
+
+struct Piece {
+    came: u64,
+    merchant: u64,
+    left: u64,
+}
+
+/// Serves what comes at `rate` times of what can be done, and says what became of it, by merchant.
+fn counter(rate: u64, mut pace: Option<Pace>) -> HashMap<u64, Served> {
+    let mut arrivals = arrivals(rate).into_iter().peekable();
+    let (mut new, mut begun) = (VecDeque::new(), VecDeque::new());
+    let mut walking: BinaryHeap<Reverse<(u64, u64, u64, u64)>> = BinaryHeap::new();
+    let mut served: HashMap<u64, Served> = HashMap::new();
+    let (mut now, mut probed) = (0, 0);
+    while now < SECONDS * 1_000_000 {
+        while let Some((came, merchant)) = arrivals.next_if(|(came, _)| *came <= now) {
+            served.entry(merchant).or_default().asked += u64::from(came > 10_000_000);
+            new.push_back(Piece { came, merchant, left: 4 });
+        }
+        while walking.peek().is_some_and(|Reverse((until, ..))| *until <= now) {
+            let Reverse((_, came, merchant, left)) = walking.pop().unwrap();
+            begun.push_back(Piece { came, merchant, left });
+        }
+        if now >= probed + 10_000 {
+            probed = now;
+            let oldest = new.front().map_or(now, |piece: &Piece| piece.came);
+            if let Some(pace) = &mut pace {
+                pace.feel(at(now), Duration::from_micros(now - oldest));
+            }
+        }
+        let is_new = begun.is_empty();
+        let Some(piece) = begun.pop_front().or_else(|| new.pop_front()) else {
+            now += 100;
+            continue;
+        };
+        if is_new && pace.as_mut().is_some_and(|pace| !pace.admits(at(now), merchant(piece.merchant))) {
+            now += SENT_AWAY;
+            continue;
+        }
+        now += PIECE;
+        if piece.left > 1 {
+            walking.push(Reverse((now + WALK, piece.came, piece.merchant, piece.left - 1)));
+        } else if piece.came > 10_000_000 {
+            let of = served.entry(piece.merchant).or_default();
+            let in_time = now - piece.came < PATIENCE;
+            *if in_time { &mut of.paid } else { &mut of.late } += 1;
+        }
+    }
+    served
+}
+
+/// When somebody comes, to whom.
+fn arrivals(rate: u64) -> Vec<(u64, u64)> {
+    let small = (0..SMALL).flat_map(|number| {
+        let every = SMALL * 2_000;
+        (0..SECONDS * 1_000_000 / every).map(move |nth| (nth * every + number * 1_999, number))
+    });
+    let every = 2_000 / (2 * rate - 1).max(1);
+    let large = (0..SECONDS * 1_000_000 / every).map(|nth| (nth * every, SMALL));
+    let mut all: Vec<_> = small.chain(large).collect();
+    all.sort_unstable();
+    all
+}
+
+fn a_second(served: &HashMap<u64, Served>) -> u64 {
+    served.values().map(|of| of.paid).sum::<u64>() / (SECONDS - 10)
+}
+
+fn of_the_small(served: &HashMap<u64, Served>) -> Served {
+    let small = (0..SMALL).map(|number| served[&number]);
+    small.fold(Served::default(), |sum, of| Served {
+        asked: sum.asked + of.asked,
+        paid: sum.paid + of.paid,
+        late: sum.late + of.late,
+    })
+}
+
+#[test]
+fn without_a_pace_everybody_waits_until_they_have_left() {
+    let served = counter(2, None);
+    assert!(a_second(&served) < 100, "{} of 1,000", a_second(&served));
+}
+
+#[test]
+fn what_can_be_done_is_done_at_twice_and_at_ten_times_of_it() {
+    for (rate, least) in [(1, 900), (2, 900), (10, 820)] {
+        let served = counter(rate, Some(Pace::new(STANDING)));
+        assert!(a_second(&served) >= least, "{rate} times: {} of 1,000", a_second(&served));
+    }
+}
+
+#[test]
+fn a_runaway_merchant_is_at_its_own_expense() {
+    for rate in [2, 10] {
+        let served = counter(rate, Some(Pace::new(STANDING)));
+        let small = of_the_small(&served);
+        let percent = small.paid * 100 / small.asked;
+        assert!(percent >= 99, "{rate} times: {percent} % of {small:?}");
+    }
+}
+
+#[test]
+fn nobody_is_sent_away_while_nobody_waits() {
+    let mut pace = Pace::new(STANDING);
+    for now in (0..10_000_000).step_by(100) {
+        pace.feel(at(now), STANDING);
+        assert!(pace.admits(at(now), merchant(now % 7)));
+    }
+    assert_eq!(pace.rate(), None);
+}
+
+#[test]
+fn when_the_crowd_has_gone_there_is_no_pace_any_more() {
+    let mut pace = Pace::new(STANDING);
+    for now in (0..2_000_000).step_by(1_000) {
+        pace.feel(at(now), Duration::from_millis(80));
+        pace.admits(at(now), merchant(1));
+    }
+    assert!(pace.rate().is_some_and(|rate| rate < 500.0), "{:?}", pace.rate());
+    assert_eq!(pace.sharers(), 1);
+    for now in (2_000_000..20_000_000).step_by(100_000) {
+        pace.feel(at(now), Duration::ZERO);
+    }
+    assert_eq!((pace.rate(), pace.sharers()), (None, 0));
+}
+
+#[test]
+fn a_switch_that_hears_nothing_but_delays_still_lets_some_in() {
+    let mut pace = Pace::new(STANDING);
+    let mut let_in = 0;
+    for now in (0..60_000_000).step_by(10_000) {
+        pace.feel(at(now), Duration::from_secs(1));
+        let_in += u64::from(now >= 50_000_000 && pace.admits(at(now), merchant(1)));
+    }
+    assert!((90..=110).contains(&let_in), "{let_in} in ten seconds");
+}
+
+fn order(number: u128) -> Step {
+    Step::Order(PaymentId::from_bits(number))
+}
+
+#[test]
+fn who_was_let_in_goes_on_with_the_other_step_and_with_the_same_one_said_again() {
+    let (mut begun, here) = (Begun::default(), TerminalId::new("T1").unwrap());
+    let phone = |number| Step::Phone(PayerId::new(&format!("P{number}")).unwrap());
+    for (first, second, third) in [(phone(1), order(1), phone(2)), (order(1), phone(1), order(2))] {
+        begun.began(at(0), here, first);
+        assert!(begun.goes_on(at(1), here, first), "said again");
+        assert!(begun.goes_on(at(1), here, second), "the other");
+        assert!(begun.goes_on(at(1), here, second), "the other, said again");
+        assert!(!begun.goes_on(at(1), here, third), "another one");
+        assert!(!begun.goes_on(at(1), TerminalId::new("T2").unwrap(), second), "elsewhere");
+        assert!(!begun.goes_on(at(121_000_000), here, second), "long after");
+    }
+}
+
+#[test]
+fn a_gate_sends_new_payments_away_and_lets_those_go_on_that_are_begun() {
+    let gate = Gate::new(100, Duration::from_secs(1));
+    let (shop, here) = (merchant(1), TerminalId::new("T1").unwrap());
+    gate.begin(at(0), shop, here, order(1)).unwrap();
+    let mut refused = None;
+    for now in (0..3_000_000).step_by(1_000) {
+        gate.feel(at(now), Duration::from_millis(500));
+        let elsewhere = TerminalId::new(&format!("X{now}")).unwrap();
+        refused = gate.begin(at(now), shop, elsewhere, order(2)).err().or(refused);
+    }
+    assert_eq!(refused, Some(Fault::Overloaded { retry_after: Duration::from_secs(1) }));
+    let phone = Step::Phone(PayerId::new("P1").unwrap());
+    assert_eq!(gate.begin(at(3_000_000), shop, here, phone), Ok(()));
+}
