@@ -90,6 +90,11 @@ impl<R: Resident> Directory<R> {
         if deadline.is_over(now) {
             return refused(Fault::Expired);
         }
+        if class == Class::Status
+            && let Err(fault) = self.0.gate.look(now, hash(&(R::KIND, key)))
+        {
+            return refused(fault);
+        }
         let permit = match self.0.gate.admit(class) {
             Ok(permit) => permit,
             Err(fault) => return refused(fault),
@@ -149,16 +154,20 @@ impl<R: Resident> Directory<R> {
 
     /// The same key always has the same shard, in every process.
     fn intake(&self, key: &R::Key) -> &Intake<R> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
         let shards = u64::try_from(self.0.others.len()).map_or(1, |others| others.saturating_add(1));
-        let shard = usize::try_from(hasher.finish() % shards).unwrap_or(0);
+        let shard = usize::try_from(hash(key) % shards).unwrap_or(0);
         shard.checked_sub(1).and_then(|other| self.0.others.get(other)).unwrap_or(&self.0.first)
     }
 
     fn intakes(&self) -> impl Iterator<Item = &Arc<Intake<R>>> {
         std::iter::once(&self.0.first).chain(&self.0.others)
     }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn start<R: Resident>(place: &Place, lease: Lease<R>, link: Link) {

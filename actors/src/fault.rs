@@ -12,6 +12,12 @@ pub enum Fault {
         /// How long to wait before asking again.
         retry_after: Duration,
     },
+    /// Nothing was done, and it is the asker's own doing.
+    #[error("asked too often: ask again in {retry_after:?}, or wait for the answer")]
+    TooOften {
+        /// How long to wait before asking again.
+        retry_after: Duration,
+    },
     /// The deadline passed. Whether anything was done is not known.
     #[error(
         "no answer before the deadline: repeat the question with the same key to learn what became of it"

@@ -7,6 +7,7 @@
 //! payments begin as fast as the threads keep up with all of them, every merchant having its share. Next:
 //! `pace`, `begun`, then `directory`.
 pub mod begun;
+pub mod governor;
 pub mod pace;
 
 use crate::domain::identity::{MerchantId, TerminalId};
@@ -14,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 use crate::tally::{Shed, Sheds};
 use begun::{Begun, Step};
+use governor::{Allowance, Governor};
 use metrics::{Gauge, gauge};
 use pace::Pace;
 use std::fmt;
@@ -69,6 +71,8 @@ struct Posts {
     in_use: Gauge,
     sheds: Sheds,
     beginnings: Mutex<Beginnings>,
+    is_pressed: AtomicBool,
+    governor: Governor,
     pace: Gauge,
     sharers: Gauge,
 }
@@ -98,6 +102,8 @@ impl Gate {
             in_use: gauge!("turnout_gate_in_use"),
             sheds: Sheds::new(),
             beginnings: Mutex::new(Beginnings { pace: Pace::new(standing), begun: Begun::default() }),
+            is_pressed: AtomicBool::new(false),
+            governor: Governor::default(),
             pace: gauge!("turnout_gate_pace"),
             sharers: gauge!("turnout_gate_sharers"),
         }))
@@ -124,14 +130,25 @@ impl Gate {
         Err(Fault::Overloaded { retry_after: self.0.retry_after })
     }
 
-    /// Something waited for `delay` until a thread came round to it.
-    pub fn feel(&self, now: Timestamp, delay: Duration) {
+    /// Something waited for `delay` until this thread came round to it.
+    pub fn feel(&self, now: Timestamp, thread: usize, delay: Duration) {
         let mut beginnings = self.beginnings();
-        beginnings.pace.feel(now, delay);
+        beginnings.pace.feel(now, thread, delay);
         let (rate, sharers) = (beginnings.pace.rate(), beginnings.pace.sharers());
         drop(beginnings);
+        self.0.is_pressed.store(rate.is_some(), Ordering::Relaxed);
         self.0.pace.set(rate.unwrap_or(0.0));
         self.0.sharers.set(u32::try_from(sharers).map_or(f64::MAX, f64::from));
+    }
+
+    /// Lets the asker of this hash look, if it has not looked too often.
+    pub fn look(&self, now: Timestamp, asker: u64) -> Result<(), Fault> {
+        let is_pressed = self.0.is_pressed.load(Ordering::Relaxed);
+        let allowance = if is_pressed { Allowance::PRESSED } else { Allowance::USUAL };
+        self.0.governor.admits(now, asker, allowance).map_err(|retry_after| {
+            self.0.sheds.count(Shed::Governed);
+            Fault::TooOften { retry_after }
+        })
     }
 
     /// A panic elsewhere leaves sums that are as good as any.

@@ -124,17 +124,31 @@ impl Switchboard {
         until: Until,
         by: Deadline,
     ) -> Result<Report, Refused> {
-        let report = self
-            .session(terminal, Class::Status, by, |reply| {
-                SessionAsk::Keeping(KeepingAsk::Tell(Told {
-                    payment,
-                    event: None,
-                    until,
-                    reply: Some(reply),
-                }))
-            })
-            .await?;
-        accepted(report)
+        self.looked(terminal, payment, Class::Status, until, by).await
+    }
+
+    /// The payment that a terminal is about to take back or to refund.
+    pub async fn meant(
+        &self,
+        terminal: TerminalId,
+        payment: PaymentId,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        self.looked(terminal, payment, Class::Reversal, Until::Recorded, by).await
+    }
+
+    async fn looked(
+        &self,
+        terminal: TerminalId,
+        payment: PaymentId,
+        class: Class,
+        until: Until,
+        by: Deadline,
+    ) -> Result<Report, Refused> {
+        let told = |reply| {
+            SessionAsk::Keeping(KeepingAsk::Tell(Told { payment, event: None, until, reply: Some(reply) }))
+        };
+        accepted(self.session(terminal, class, by, told).await?)
     }
 
     /// A terminal takes a payment of its own back.

@@ -91,6 +91,7 @@ impl Count {
 pub(crate) enum Shed {
     Overloaded,
     Paced,
+    Governed,
     Draining,
     Expired,
     Abandoned,
@@ -102,6 +103,7 @@ pub(crate) enum Shed {
 pub(crate) struct Sheds {
     overloaded: Counter,
     paced: Counter,
+    governed: Counter,
     draining: Counter,
     expired: Counter,
     abandoned: Counter,
@@ -115,6 +117,7 @@ impl Sheds {
         Self {
             overloaded: of("overloaded"),
             paced: of("paced"),
+            governed: of("governed"),
             draining: of("draining"),
             expired: of("expired"),
             abandoned: of("abandoned"),
@@ -127,6 +130,7 @@ impl Sheds {
         let counter = match why {
             Shed::Overloaded => &self.overloaded,
             Shed::Paced => &self.paced,
+            Shed::Governed => &self.governed,
             Shed::Draining => &self.draining,
             Shed::Expired => &self.expired,
             Shed::Abandoned => &self.abandoned,

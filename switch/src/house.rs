@@ -36,6 +36,7 @@ mod door;
 mod following;
 mod lines;
 mod platforms;
+mod pulse;
 mod tls;
 
 use door::open_doors;
@@ -110,6 +111,7 @@ impl House {
         let doors = Arc::new(Doors::new(ports, settings(&checked)));
         let (addresses, servers, arbiters) = open_doors(&checked, &doors).await?;
         let watch = start_actors(&checked, &rooms, &world, &clock, &arbiters);
+        pulse::feel(&gate, &clock, &arbiters);
         following::follow(journal.journal.clone(), read_model, overview);
         let woken = switchboard.wake_all().await;
         lines::serve(bound_lines, &checked.lines, &module, (&switchboard, &history), &arbiters);

@@ -1,6 +1,6 @@
 //! How many new payments may begin each second: as many as leave nobody waiting, and to every merchant its share.
 //!
-//! What is felt is how long the threads take to come round to something. While that stands above the target, the pace
+//! What is felt is how long each thread takes to come round to something. While that stands above the target at one of them, the pace
 //! shrinks by a part of itself; when it does not, it grows again by a small part, until nobody was sent away for a
 //! while and there is no pace at all (additive rise, multiplicative fall). While there is one, a merchant that asks for less than its share is never sent away for those
 //! that ask for more: what the small leave over goes to the large. Only arithmetic on instants that the caller gives:
@@ -10,6 +10,8 @@ use crate::domain::time::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// Threads that are told apart; more of them share.
+const THREADS: usize = 64;
 /// How often the pace is looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// The pace after a look that found everybody waiting; and after one that found nobody.
@@ -52,8 +54,8 @@ pub struct Pace {
 #[derive(Debug)]
 struct Look {
     began: Timestamp,
-    /// The least delay: a queue that was empty once in the meantime is not standing.
-    least: Option<Duration>,
+    /// The least delay on each thread: a queue that was short once in the meantime is not standing.
+    least: [Option<Duration>; THREADS],
     let_in: u32,
     sent_away: u32,
 }
@@ -81,10 +83,12 @@ impl Pace {
         }
     }
 
-    /// Something waited for `delay` until a thread came round to it.
-    pub fn feel(&mut self, now: Timestamp, delay: Duration) {
+    /// Something waited for `delay` until this thread came round to it.
+    pub fn feel(&mut self, now: Timestamp, thread: usize, delay: Duration) {
         self.look_around(now);
-        self.look.least = Some(self.look.least.map_or(delay, |least| least.min(delay)));
+        if let Some(least) = self.look.least.get_mut(thread % THREADS) {
+            *least = Some(least.map_or(delay, |least| least.min(delay)));
+        }
     }
 
     /// Whether one more payment may begin, at this merchant.
@@ -146,7 +150,7 @@ impl Pace {
         let a_second = f64::from(seen.let_in) / elapsed.as_secs_f64();
         self.usual = if self.usual > 0.0 { self.usual.mul_add(0.8, a_second * 0.2) } else { a_second };
         self.resting = self.resting.saturating_sub(1);
-        let is_standing = seen.least.is_some_and(|least| least > self.target);
+        let is_standing = seen.least.iter().flatten().any(|least| *least > self.target);
         match (is_standing, self.rate) {
             (true, _) if self.resting > 0 => {}
             (true, rate) => self.fall(now, rate),
@@ -181,7 +185,7 @@ impl Pace {
 
 impl Look {
     const fn since(began: Timestamp) -> Self {
-        Self { began, least: None, let_in: 0, sent_away: 0 }
+        Self { began, least: [None; THREADS], let_in: 0, sent_away: 0 }
     }
 }
 

@@ -6,7 +6,7 @@ use actors::domain::identity::{MerchantId, PayerId, PaymentId, TerminalId};
 use actors::domain::time::Timestamp;
 use actors::fault::Fault;
 use actors::gate::begun::{Begun, Step};
-use actors::gate::pace::Pace;
+use actors::gate::pace::{Pace, SHARERS};
 use actors::gate::{Gate, STANDING};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -63,7 +63,7 @@ fn counter(rate: u64, mut pace: Option<Pace>) -> HashMap<u64, Served> {
             probed = now;
             let oldest = new.front().map_or(now, |piece: &Piece| piece.came);
             if let Some(pace) = &mut pace {
-                pace.feel(at(now), Duration::from_micros(now - oldest));
+                pace.feel(at(now), 0, Duration::from_micros(now - oldest));
             }
         }
         let is_new = begun.is_empty();
@@ -141,23 +141,34 @@ fn a_runaway_merchant_is_at_its_own_expense() {
 fn nobody_is_sent_away_while_nobody_waits() {
     let mut pace = Pace::new(STANDING);
     for now in (0..10_000_000).step_by(100) {
-        pace.feel(at(now), STANDING);
+        pace.feel(at(now), 0, STANDING);
         assert!(pace.admits(at(now), merchant(now % 7)));
     }
     assert_eq!(pace.rate(), None);
 }
 
 #[test]
+fn one_thread_that_is_late_is_felt_beside_others_that_are_not() {
+    let mut pace = Pace::new(STANDING);
+    for now in (0..1_000_000).step_by(1_000) {
+        pace.feel(at(now), 0, Duration::ZERO);
+        pace.feel(at(now), 1, Duration::from_millis(80));
+        pace.admits(at(now), merchant(1));
+    }
+    assert!(pace.rate().is_some());
+}
+
+#[test]
 fn when_the_crowd_has_gone_there_is_no_pace_any_more() {
     let mut pace = Pace::new(STANDING);
     for now in (0..2_000_000).step_by(1_000) {
-        pace.feel(at(now), Duration::from_millis(80));
+        pace.feel(at(now), 0, Duration::from_millis(80));
         pace.admits(at(now), merchant(1));
     }
     assert!(pace.rate().is_some_and(|rate| rate < 500.0), "{:?}", pace.rate());
     assert_eq!(pace.sharers(), 1);
     for now in (2_000_000..20_000_000).step_by(100_000) {
-        pace.feel(at(now), Duration::ZERO);
+        pace.feel(at(now), 0, Duration::ZERO);
     }
     assert_eq!((pace.rate(), pace.sharers()), (None, 0));
 }
@@ -167,7 +178,7 @@ fn a_switch_that_hears_nothing_but_delays_still_lets_some_in() {
     let mut pace = Pace::new(STANDING);
     let mut let_in = 0;
     for now in (0..60_000_000).step_by(10_000) {
-        pace.feel(at(now), Duration::from_secs(1));
+        pace.feel(at(now), 0, Duration::from_secs(1));
         let_in += u64::from(now >= 50_000_000 && pace.admits(at(now), merchant(1)));
     }
     assert!((90..=110).contains(&let_in), "{let_in} in ten seconds");
@@ -199,11 +210,45 @@ fn a_gate_sends_new_payments_away_and_lets_those_go_on_that_are_begun() {
     gate.begin(at(0), shop, here, order(1)).unwrap();
     let mut refused = None;
     for now in (0..3_000_000).step_by(1_000) {
-        gate.feel(at(now), Duration::from_millis(500));
+        gate.feel(at(now), 0, Duration::from_millis(500));
         let elsewhere = TerminalId::new(&format!("X{now}")).unwrap();
         refused = gate.begin(at(now), shop, elsewhere, order(2)).err().or(refused);
     }
     assert_eq!(refused, Some(Fault::Overloaded { retry_after: Duration::from_secs(1) }));
     let phone = Step::Phone(PayerId::new("P1").unwrap());
     assert_eq!(gate.begin(at(3_000_000), shop, here, phone), Ok(()));
+}
+
+#[test]
+fn a_stranger_more_than_can_share_takes_what_is_left_over() {
+    let mut pace = Pace::new(STANDING);
+    for now in (0..1_000_000).step_by(1_000) {
+        pace.feel(at(now), 0, Duration::from_millis(80));
+        pace.admits(at(now), merchant(0));
+    }
+    for number in 0..20_000 {
+        pace.admits(at(1_000_000 + number), merchant(number));
+    }
+    assert_eq!(pace.sharers(), SHARERS);
+}
+
+#[test]
+fn whoever_looks_all_the_time_is_told_to_wait_and_others_are_not() {
+    let gate = Gate::new(100, Duration::from_secs(1));
+    let looked = (0..1_000_000).step_by(1_000).filter(|now| gate.look(at(*now), 7).is_ok()).count();
+    assert!((590..=610).contains(&looked), "{looked}: the burst, and 200 a second");
+    let often = Fault::TooOften { retry_after: Duration::from_millis(5) };
+    assert_eq!(gate.look(at(999_999), 7), Err(often));
+    assert_eq!(gate.look(at(999_999), 8), Ok(()));
+    assert_eq!(gate.look(at(1_010_000), 7), Ok(()), "a little later");
+}
+
+#[test]
+fn while_new_payments_are_sent_away_a_look_a_second_has_to_do() {
+    let gate = Gate::new(100, Duration::from_secs(1));
+    for now in (0..1_000_000).step_by(1_000) {
+        gate.feel(at(now), 0, Duration::from_millis(500));
+    }
+    let looked = (1_000_000..11_000_000).step_by(10_000).filter(|now| gate.look(at(*now), 7).is_ok()).count();
+    assert!((14..=16).contains(&looked), "{looked}: five at once, and one each second");
 }

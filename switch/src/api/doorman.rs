@@ -105,7 +105,7 @@ async fn around(
         Err(_) => ServiceResponse::new(request, HttpResponse::from_error(Problem::crashed())),
     };
     let status = response.status();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         tokio::time::sleep(doors.settings.hold_back).await;
     }
     guard_headers(response.headers_mut());

@@ -205,6 +205,7 @@ fn add_problems(path: &str, operation: &mut Operation) {
         (has_body, "408", "The body took too long to arrive"),
         (has_body, "413", "The body is too large"),
         (has_body, "415", "The body has another media type"),
+        (is_asking, "429", "The same was asked too often: ask less often, or wait with Prefer: wait"),
         (true, "500", "A bug of the switch: repeat with the same key to learn what became of it"),
         (true, "503", "Too much is under way, or this node is not to be asked now"),
         (is_asking, "504", "No answer in time: repeat with the same key to learn what became of it"),

@@ -56,6 +56,8 @@ pub enum Kind {
     Unprocessable,
     /// A bug of ours.
     Crashed,
+    /// The same asker, too often.
+    TooOften,
     /// Too much is under way.
     Overloaded,
     /// This node is not to be asked now.
@@ -100,6 +102,7 @@ impl Kind {
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::Unprocessable => "unprocessable",
             Self::Crashed => "crashed",
+            Self::TooOften => "too-often",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
             Self::Late => "late",
@@ -120,6 +123,7 @@ impl Kind {
             Self::UnsupportedMediaType => "This media type is not read here",
             Self::Unprocessable => "This cannot be done",
             Self::Crashed => "The switch could not finish its work",
+            Self::TooOften => "This was asked too often",
             Self::Overloaded => "Too much is under way",
             Self::Unavailable => "This node is not to be asked now",
             Self::Late => "No answer in time",
@@ -139,6 +143,7 @@ impl Kind {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Crashed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Late => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -228,6 +233,10 @@ impl From<Fault> for Problem {
         match fault {
             Fault::Overloaded { retry_after } => {
                 Self::new(Kind::Overloaded, "nothing was done: ask again later").retry_after(retry_after)
+            }
+            Fault::TooOften { retry_after } => {
+                Self::new(Kind::TooOften, "ask less often, or wait for the answer with Prefer: wait")
+                    .retry_after(retry_after)
             }
             Fault::Restarting { retry_after } => {
                 Self::new(Kind::Unavailable, "repeat the request with the same key").retry_after(retry_after)

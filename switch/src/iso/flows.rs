@@ -26,6 +26,8 @@ use std::time::Duration;
 const INSIDE_WITHIN: Duration = Duration::from_secs(5);
 /// After a payment's deadline, so long for the decision to become durable.
 const DECISION_WITHIN: Duration = Duration::from_secs(2);
+/// How long an answer is held back that says that there is too much to do.
+const HOLD_BACK: Duration = Duration::from_millis(300);
 
 /// How a line is served.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +146,10 @@ impl Flows {
     /// After a fault inside: what became of the sale, durably, now that nothing undecided of it stays. A repeat is told the same.
     async fn given_up(&self, order: Order, fault: Fault) -> Result<Report, Refused> {
         tracing::info!(%fault, "a sale is given up");
+        if matches!(fault, Fault::Overloaded { .. }) {
+            // Its connection has one answer less to ask for meanwhile, and is read that much slower.
+            tokio::time::sleep(HOLD_BACK).await;
+        }
         let given_up = self.board.give_up(order, self.soon()).await;
         if let Err(refused) = &given_up {
             tracing::warn!(%refused, "an unanswered sale is left to the terminal's own reversal");
@@ -254,7 +260,7 @@ impl Flows {
     async fn found(&self, known: Known, original: Original) -> Result<Option<(Trace, Report)>, Refused> {
         for trace in original.traces() {
             let Some(payment) = trace.payment(known.terminal) else { continue };
-            match self.board.look(known.terminal, payment, Until::Recorded, self.soon()).await {
+            match self.board.meant(known.terminal, payment, self.soon()).await {
                 Ok(report) if matches!(report.payment.phase(), Phase::ReversedUnseen) => {}
                 Ok(report) => return Ok(Some((trace, report))),
                 Err(Refused::NoSuchPayment) => {}
@@ -322,9 +328,11 @@ fn is_left_alone(fault: Fault) -> bool {
 const fn code_of_fault(fault: Fault) -> ResponseCode {
     match fault {
         Fault::Crashed => ResponseCode::MALFUNCTION,
-        Fault::Overloaded { .. } | Fault::Draining | Fault::Expired | Fault::Restarting { .. } => {
-            ResponseCode::INOPERATIVE
-        }
+        Fault::Overloaded { .. }
+        | Fault::TooOften { .. }
+        | Fault::Draining
+        | Fault::Expired
+        | Fault::Restarting { .. } => ResponseCode::INOPERATIVE,
     }
 }
 

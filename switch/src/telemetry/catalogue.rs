@@ -39,7 +39,7 @@ const ANSWERS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
 /// All of them, by the room in which they are counted.
-pub const METRICS: [Metric; 40] = [
+pub const METRICS: [Metric; 43] = [
     counter(
         "turnout_payments_total",
         "Payments that were decided, by outcome and by the reason of a refusal.",
@@ -69,6 +69,13 @@ pub const METRICS: [Metric; 40] = [
     counter("turnout_shed_total", "Messages turned away unheard, by reason."),
     gauge("turnout_gate_in_use", Unit::Count, "Questions inside the gate."),
     gauge("turnout_gate_limit", Unit::Count, "Questions that the gate admits."),
+    gauge("turnout_gate_pace", Unit::Count, "New payments that may begin each second; 0: as they come."),
+    gauge("turnout_gate_sharers", Unit::Count, "Merchants among whom the pace is shared."),
+    gauge(
+        "turnout_thread_late_seconds",
+        Unit::Seconds,
+        "How much later than it was due a worker's thread came round to something.",
+    ),
     counter("turnout_http_requests_total", "Requests answered, by door, route and class of the status."),
     seconds(
         "turnout_http_request_seconds",
