@@ -57,6 +57,9 @@ pub struct LineConfig {
     /// Connections at once; more are closed at once. 1 to 100,000.
     #[serde(default = "defaults::connections_max")]
     pub connections_max: usize,
+    /// And of one address, or of one /64 network of IPv6: a host that speaks for a thousand terminals has one. 1 to 100,000.
+    #[serde(default = "defaults::per_peer_max")]
+    pub per_peer_max: usize,
     /// Messages of one connection answered at once; beyond that it is not read. 1 to 4,096.
     #[serde(default = "defaults::in_flight_max")]
     pub in_flight_max: usize,
@@ -180,6 +183,7 @@ impl LineConfig {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         for (key, value, least, most) in [
             ("connections_max", count(self.connections_max), 1, 100_000),
+            ("per_peer_max", count(self.per_peer_max), 1, 100_000),
             ("in_flight_max", count(self.in_flight_max), 1, 4096),
             ("length_max", count(self.length_max), 32, 65_535),
             ("bad_messages_max", u64::from(self.bad_messages_max), 1, 10_000),
@@ -258,6 +262,7 @@ impl LineConfig {
         let framing = framing.map_err(|error| wrong("length_max", error.to_string())).ok()?;
         Some(LineSettings {
             connections_max: self.connections_max,
+            per_peer_max: self.per_peer_max,
             in_flight_max: self.in_flight_max,
             bad_messages_max: self.bad_messages_max,
             patience: Duration::from_secs(self.patience_seconds),
@@ -275,6 +280,9 @@ mod defaults {
     }
     pub(super) const fn connections_max() -> usize {
         10_000
+    }
+    pub(super) const fn per_peer_max() -> usize {
+        1024
     }
     pub(super) const fn in_flight_max() -> usize {
         64

@@ -90,6 +90,7 @@ fn a_line_that_cannot_work_is_named_by_its_key_and_says_what_it_may_be() {
         ("\"shops\"", "\"the shops\"", "lines[0].name", "letters"),
         ("127.0.0.1", "0.0.0.0", "lines[0].listen", "plain = \"anywhere\""),
         ("500", "0", "lines[0].connections_max", "1 to 100000"),
+        ("500", "500\nper_peer_max = 0", "lines[0].per_peer_max", "1 to 100000"),
         ("4096", "65_536", "lines[0].length_max", "32 to 65535"),
         ("len2+tpdu\"", "ascii4\"\nidle_seconds = 1", "lines[0].idle_seconds", "5 to 86400"),
         ("4096", "40\npatience_seconds = 301", "lines[0].patience_seconds", "5 to 300"),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use switch::line::{BoundLine, LineSettings};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -71,6 +71,31 @@ async fn beyond_the_limit_a_connection_is_closed_at_once_and_a_free_place_is_giv
         }
     };
     tokio::time::timeout(Duration::from_secs(10), answered).await.unwrap();
+}
+
+#[actix_web::test]
+async fn one_peer_cannot_take_every_place_of_a_line() {
+    let counted = Counted::here();
+    let (perch, address) = open(LineSettings { per_peer_max: 2, ..settings() }, None);
+    let mut greedy = [connected(address).await, connected(address).await];
+    for terminal in &mut greedy {
+        terminal.say("0800echo").await;
+        terminal.hear().await.unwrap();
+    }
+    assert_eq!(connected(address).await.hear().await, None);
+    assert_eq!(counted.value(r#"turnout_line_closed_total{line="shops",reason="peer_full"}"#), "1");
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind(SocketAddr::from(([127, 0, 0, 2], 0))).unwrap();
+    let mut neighbour = Terminal::at(elsewhere.connect(address).await.unwrap());
+    neighbour.say("0800echo").await;
+    assert_eq!(neighbour.hear().await.unwrap(), "0800echo", "from another address");
+    drop(greedy);
+    while perch.line().connections() > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut again = connected(address).await;
+    again.say("0800echo").await;
+    assert_eq!(again.hear().await.unwrap(), "0800echo", "its places are free again");
 }
 
 #[actix_web::test]
