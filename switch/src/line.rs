@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crowd::Crowd;
 use futures_util::future::LocalBoxFuture;
 use presence::Presence;
+use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -40,6 +41,11 @@ pub fn is_line_name(name: &str) -> bool {
 pub trait Answering: Send + Sync + 'static {
     /// The answer, on the thread of the connection. A panic in it costs the peer this one answer.
     fn answer(&self, line: &Arc<Line>, message: Bytes) -> LocalBoxFuture<'static, Answered>;
+
+    /// Who answers a peer that showed this certificate, where that makes a difference.
+    fn for_peer(&self, _certificate: &CertificateDer<'_>) -> Option<Arc<dyn Answering>> {
+        None
+    }
 }
 
 /// What came of a message.

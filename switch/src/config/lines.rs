@@ -3,16 +3,18 @@
 //! Every limit has a range, so that a slip of the keyboard is found here and not under load. The names are those of
 //! docs/lines.md. What becomes of a line that is in order is `line`'s.
 use super::{Plain, Tls};
-use crate::iso::{Exchange, MacKeyRule, MacRules, Rules};
+use crate::iso::{Exchange, MacKeyRule, MacRules, Peers, Rules};
 use crate::line::{LineSettings, is_line_name};
-use actors::domain::identity::KeyName;
+use actors::domain::identity::{KeyName, TerminalId};
 use actors::domain::response_code::ResponseCode;
+use actors::ports::roster::Roster;
 use actors::ports::security_module::{Cipher, HandOverForm, MacAlgorithm};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::{Framing, LENGTH_MAX};
+use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +53,10 @@ pub struct LineConfig {
     /// TLS; without it only a loopback address is listened on, unless `plain` says otherwise.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// With `tls.client_authority`: for which terminals a peer may speak, by a name in its certificate (DNS or address).
+    /// `{ "host-1.example" = ["T1", "T2"] }`; without it, whoever shows a certificate may speak for every terminal.
+    #[serde(default)]
+    pub peers: BTreeMap<String, Vec<String>>,
     /// "anywhere" allows bare TCP on an address that is not loopback: a private network, or TLS that ends in front.
     #[serde(default)]
     pub plain: Plain,
@@ -140,10 +146,16 @@ pub struct CheckedLine {
     pub rules: Rules,
     /// How its messages are proven.
     pub proof: CheckedProof,
+    /// Who may speak for whom; `None`: everybody for everybody.
+    pub peers: Option<Peers>,
 }
 
 /// Checks the lines; `wrong` is told a key and what it may be.
-pub(super) fn checked(lines: &[LineConfig], wrong: &mut impl FnMut(String, String)) -> Vec<CheckedLine> {
+pub(super) fn checked(
+    lines: &[LineConfig],
+    roster: &dyn Roster,
+    wrong: &mut impl FnMut(String, String),
+) -> Vec<CheckedLine> {
     if lines.len() > LINES_MAX {
         wrong("lines".to_owned(), format!("there may be {LINES_MAX} of them"));
     }
@@ -161,8 +173,9 @@ pub(super) fn checked(lines: &[LineConfig], wrong: &mut impl FnMut(String, Strin
         if let (Some(dialect), Some(proof)) = (line.dialect(&mut wrong), line.proof(&mut wrong))
             && let Some(settings) = line.settings(&dialect, &mut wrong)
         {
+            let peers = line.peers(roster, &mut wrong);
             let (written, rules) = (line.clone(), line.rules());
-            checked.push(CheckedLine { written, settings, dialect: Arc::new(dialect), rules, proof });
+            checked.push(CheckedLine { written, settings, dialect: Arc::new(dialect), rules, proof, peers });
         }
     }
     checked
@@ -242,6 +255,30 @@ impl LineConfig {
         };
         let mac = mac.map(|(algorithm, key)| MacRules { algorithm, key, refusal });
         Some(CheckedProof { mac, exchange })
+    }
+
+    /// Who may speak for whom; what is wrong is said, and left out.
+    fn peers(&self, roster: &dyn Roster, wrong: &mut impl FnMut(&str, String)) -> Option<Peers> {
+        let asks = self.tls.as_ref().is_some_and(|tls| tls.client_authority.is_some());
+        if !self.peers.is_empty() && !asks {
+            wrong("peers", "a peer is known by its certificate: give tls.client_authority".to_owned());
+        }
+        let mut peers = Vec::new();
+        for (name, written) in &self.peers {
+            let Ok(certified) = ServerName::try_from(name.clone()) else {
+                wrong(&format!("peers.{name}"), "a DNS name or an address".to_owned());
+                continue;
+            };
+            let mut terminals = BTreeSet::new();
+            for text in written {
+                match TerminalId::new(text).ok().filter(|id| roster.merchant_of(*id).is_some()) {
+                    Some(terminal) => drop(terminals.insert(terminal)),
+                    None => wrong(&format!("peers.{name}"), format!("there is no terminal \"{text}\"")),
+                }
+            }
+            peers.push((certified, terminals));
+        }
+        (!peers.is_empty()).then(|| Peers::new(peers))
     }
 
     fn rules(&self) -> Rules {

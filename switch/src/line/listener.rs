@@ -122,7 +122,11 @@ async fn serve_secured(
     tls: TlsAcceptor,
 ) {
     match tokio::time::timeout(line.settings.frame_within, tls.accept(stream)).await {
-        Ok(Ok(stream)) => serve_connection(stream, peer, line, answering).await,
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let own = shown.and_then(|certificate| answering.for_peer(certificate));
+            serve_connection(stream, peer, line, own.unwrap_or(answering)).await;
+        }
         Ok(Err(error)) => {
             line.tally.closed(Closed::Handshake);
             tracing::info!(line = line.name(), %peer, %error, "no TLS came about");

@@ -1,4 +1,5 @@
 //! The on-site payment as an ISO 8583 terminal sees it: bytes into the door, bytes out of it, in virtual time.
+mod peers;
 mod proven;
 
 use crate::visitors::Handset;
@@ -68,11 +69,14 @@ impl Pos {
     }
 
     async fn ask_bytes(&self, message: Bytes) -> Option<Told> {
-        let frame = self.door.answer(&self.line, message).await.reply?;
-        let message = Message::parse(self.dialect, &frame).unwrap();
+        Some(self.heard(&self.door.answer(&self.line, message).await.reply?))
+    }
+
+    fn heard(&self, frame: &Bytes) -> Told {
+        let message = Message::parse(self.dialect, frame).unwrap();
         let mut fields = BTreeMap::from([(0, message.mti().as_str().to_owned())]);
         fields.extend(message.fields().into_iter().map(|n| (n, message.text(n).unwrap().to_string())));
-        Some(Told { fields, frame: frame.clone() })
+        Told { fields, frame: frame.clone() }
     }
 
     async fn told(&self, mti: &str, fields: &[(u8, &str)]) -> Told {

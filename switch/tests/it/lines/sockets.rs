@@ -156,11 +156,11 @@ async fn a_line_that_closes_takes_nobody_and_finishes_what_it_began() {
 async fn a_line_with_tls_answers_whoever_shows_the_right_certificate_and_nobody_else() {
     let authority = Authority::new();
     let (perch, address) = open(settings(), Some(authority.server()));
-    let mut known = Terminal::at(authority.connected(address, true).await.unwrap());
+    let mut known = Terminal::at(authority.connected(address, Some("till-1")).await.unwrap());
     known.say("0800echo").await;
     assert_eq!(known.hear().await.unwrap(), "0800echo");
     // In TLS 1.3 a client learns of its refusal with the first answer.
-    if let Ok(stream) = authority.connected(address, false).await {
+    if let Ok(stream) = authority.connected(address, None).await {
         let mut stranger = Terminal::at(stream);
         drop(stranger.stream.write_all(&frame("0800echo")).await);
         assert_eq!(stranger.hear().await, None);
@@ -174,21 +174,21 @@ async fn a_line_with_tls_answers_whoever_shows_the_right_certificate_and_nobody_
 }
 
 /// Signs for both ends.
-struct Authority {
+pub struct Authority {
     issuer: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = rcgen::KeyPair::generate().unwrap();
         Self { issuer: rcgen::CertifiedIssuer::self_signed(params, key).unwrap() }
     }
 
-    fn signed(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    fn signed(&self, name: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
         (vec![certificate.der().clone()], key)
@@ -200,21 +200,27 @@ impl Authority {
         Arc::new(roots)
     }
 
-    fn server(&self) -> ServerConfig {
+    /// Only whoever shows a certificate of this authority is let in.
+    pub fn server(&self) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier =
             WebPkiClientVerifier::builder_with_provider(self.roots(), provider.clone()).build().unwrap();
-        let (chain, key) = self.signed();
+        let (chain, key) = self.signed("localhost");
         let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         versions.unwrap().with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap()
     }
 
-    async fn connected(&self, address: SocketAddr, is_known: bool) -> std::io::Result<TlsStream<TcpStream>> {
+    /// A client whose certificate bears this name, or that has none.
+    pub async fn connected(
+        &self,
+        address: SocketAddr,
+        name: Option<&str>,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let trusting = versions.unwrap().with_root_certificates(self.roots());
-        let config = if is_known {
-            let (chain, key) = self.signed();
+        let config = if let Some(name) = name {
+            let (chain, key) = self.signed(name);
             trusting.with_client_auth_cert(chain, key).unwrap()
         } else {
             trusting.with_no_client_auth()
