@@ -13,7 +13,8 @@ use crate::domain::payment::command::{Misfit, Verdict};
 use crate::domain::payment::event::Event;
 use crate::domain::payment::outcome::PaymentOutcome;
 use crate::domain::payment::phase::{Attempt, Claim, Consent, Digest32, Phase};
-use crate::domain::till::{KeyGeneration, KeyGenerations, Settled, Settlement, Unsettled};
+use crate::domain::till::keys::{KeyGeneration, KeyRequest, WorkingKeys};
+use crate::domain::till::{Settled, Settlement, Unsettled};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::gate::Class;
 use crate::gate::begun::Step;
@@ -225,25 +226,32 @@ impl Switchboard {
         self.session(terminal, Class::Status, by, SessionAsk::Till).await
     }
 
-    /// Which working keys a terminal may hold: what it was given last, and what it held before.
-    pub async fn key_generations(
-        &self,
-        terminal: TerminalId,
-        by: Deadline,
-    ) -> Result<Option<KeyGenerations>, Fault> {
-        self.session(terminal, Class::Status, by, SessionAsk::KeyGenerations).await
+    /// Which working keys a terminal may hold.
+    pub async fn working_keys(&self, terminal: TerminalId, by: Deadline) -> Result<WorkingKeys, Fault> {
+        self.session(terminal, Class::Status, by, SessionAsk::WorkingKeys).await
     }
 
-    /// A terminal asks for new working keys, and proved that it holds those of `held`, if of any. `new` are there for it;
-    /// what it is to be handed is the current generation of the answer, which may be one that it missed.
+    /// New working keys are asked for in a terminal's name, and `new` are there for it. The answer is which it is to be
+    /// handed: those that it was offered before, as long as nothing is proven under them.
     pub async fn rekey(
         &self,
         terminal: TerminalId,
-        held: Option<KeyGeneration>,
+        request: KeyRequest,
         new: KeyGeneration,
         by: Deadline,
-    ) -> Result<KeyGenerations, Fault> {
-        self.session(terminal, Class::Authorization, by, |reply| SessionAsk::Rekey(held, new, reply)).await
+    ) -> Result<KeyGeneration, Fault> {
+        self.session(terminal, Class::Authorization, by, |reply| SessionAsk::Rekey(request, new, reply)).await
+    }
+
+    /// A terminal proved a message under these keys; the answer is what it may hold then.
+    pub async fn keys_proven(
+        &self,
+        terminal: TerminalId,
+        generation: KeyGeneration,
+        by: Deadline,
+    ) -> Result<WorkingKeys, Fault> {
+        let ask = |reply| SessionAsk::KeysProven(generation, reply);
+        self.session(terminal, Class::Completion, by, ask).await
     }
 
     /// A terminal's totals were counted from where its book says to where [`Self::till`] said.

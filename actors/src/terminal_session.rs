@@ -10,7 +10,8 @@ use crate::domain::order::Order;
 use crate::domain::payment::Payment;
 use crate::domain::payment::event::Event;
 use crate::domain::payment::phase::{Claim, Phase};
-use crate::domain::till::{KeyGeneration, KeyGenerations, Settled, Settlement, TillBook, Unsettled};
+use crate::domain::till::keys::{KeyGeneration, KeyRequest, WorkingKeys};
+use crate::domain::till::{Settled, Settlement, TillBook, Unsettled};
 use crate::domain::time::{Deadline, Timestamp};
 use crate::keeping::{BUSY_WAIT, Keeping, KeepingAsk};
 use crate::planted::{Bug, is_planted};
@@ -51,9 +52,11 @@ pub enum SessionAsk {
     /// What does its book say, and up to where can be counted now?
     Till(Reply<TillStanding>),
     /// Which working keys may it hold?
-    KeyGenerations(Reply<Option<KeyGenerations>>),
-    /// It proved that it holds the first, if any, and wants new keys: the second are there for it.
-    Rekey(Option<KeyGeneration>, KeyGeneration, Reply<KeyGenerations>),
+    WorkingKeys(Reply<WorkingKeys>),
+    /// New keys are asked for in its name, and these are there: which is it handed?
+    Rekey(KeyRequest, KeyGeneration, Reply<KeyGeneration>),
+    /// It proved a message under these keys.
+    KeysProven(KeyGeneration, Reply<WorkingKeys>),
     /// Its totals were counted.
     Settle(Box<Settlement>, Reply<Result<Settled, Unsettled>>),
     /// Nothing: it is to be awake, and look after what a restart cut.
@@ -164,11 +167,19 @@ impl Resident for TerminalSession {
                 let standing = self.till_standing(now, desk);
                 self.keeping.when_durable(move || reply.send(standing));
             }
-            SessionAsk::KeyGenerations(reply) => {
+            SessionAsk::WorkingKeys(reply) => {
                 let keys = self.book.keys();
                 self.keeping.when_durable(move || reply.send(keys));
             }
-            SessionAsk::Rekey(held, new, reply) => self.rekey(held, new, reply, desk),
+            SessionAsk::Rekey(request, new, reply) => {
+                let (handed, changed) = self.book.rekeyed(request, new);
+                self.rewrite(changed, handed, reply, desk);
+            }
+            SessionAsk::KeysProven(generation, reply) => {
+                let changed = self.book.keys_proven(generation);
+                let keys = changed.as_ref().unwrap_or(&self.book).keys();
+                self.rewrite(changed, keys, reply, desk);
+            }
             SessionAsk::Settle(asked, reply) => self.settle(*asked, reply, desk),
             SessionAsk::WakeUp => {}
         }
@@ -307,26 +318,23 @@ impl TerminalSession {
         TillStanding { book: self.book.clone(), upto, end: desk.world().journal.end() }
     }
 
-    fn rekey(
-        &mut self,
-        held: Option<KeyGeneration>,
-        new: KeyGeneration,
-        reply: Reply<KeyGenerations>,
-        desk: &Desk<Self>,
-    ) {
-        let (keys, changed) = self.book.rekeyed(held, new);
-        match self.write_book(changed, desk) {
-            Ok(()) => self.keeping.when_durable(move || reply.send(keys)),
-            Err(fault) => reply.refuse(fault),
-        }
-    }
-
     fn settle(&mut self, asked: Settlement, reply: Reply<Result<Settled, Unsettled>>, desk: &Desk<Self>) {
         let answer = self.book.settle(asked);
         let (answer, changed) = match answer {
             Ok((settled, changed)) => (Ok(settled), changed),
             Err(unsettled) => (Err(unsettled), None),
         };
+        self.rewrite(changed, answer, reply, desk);
+    }
+
+    /// Answers when the book that changed, if it did, is on disk.
+    fn rewrite<T: Send + 'static>(
+        &mut self,
+        changed: Option<TillBook>,
+        answer: T,
+        reply: Reply<T>,
+        desk: &Desk<Self>,
+    ) {
         match self.write_book(changed, desk) {
             Ok(()) => self.keeping.when_durable(move || reply.send(answer)),
             Err(fault) => reply.refuse(fault),

@@ -158,8 +158,8 @@ impl Answering for Echo {
 
 async fn serve() -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_now());
-    let settings =
-        LineSettings { connections_max: 100_000, ..LineSettings::standard("echo", FRAMING, "iso87-bcd") };
+    let standard = LineSettings::standard("echo", FRAMING, "iso87-bcd");
+    let settings = LineSettings { connections_max: 100_000, per_peer_max: 100_000, ..standard };
     let lines = Lines::new(&clock, 100_000, [settings]);
     let line = lines.all().first().context("a line")?;
     let bound = BoundLine::bind(Arc::clone(line), SocketAddr::from(([127, 0, 0, 1], 0)), None)?;

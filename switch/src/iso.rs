@@ -3,10 +3,12 @@
 //! `flows` makes happen what is asked, `adapters::iso8583` reads and writes, [`line`](crate::line) carries. What cannot be read is answered
 //! with 30 as long as somebody can be answered. Nothing that identifies a card is kept, logged or handed on.
 mod flows;
+mod peers;
 mod proof;
 mod settlement;
 
 pub use flows::{Flows, Rules};
+pub use peers::Peers;
 pub use proof::{Exchange, MacKeyRule, MacRules, Proof, Proven};
 
 use crate::line::{Answered, Answering, CodeLabel, Line, MessageClass, MessageKind, Unmatched};
@@ -17,6 +19,8 @@ use adapters::iso8583::message::Message;
 use adapters::iso8583::translate;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::LocalBoxFuture;
+use peers::Speaks;
+use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 
 /// The door of one line.
@@ -25,12 +29,20 @@ pub struct IsoDoor {
     dialect: Arc<Dialect>,
     flows: Flows,
     proof: Proof,
+    peers: Option<Peers>,
+    speaks: Speaks,
 }
 
 impl IsoDoor {
     /// A door where this dialect is spoken.
     pub const fn new(dialect: Arc<Dialect>, flows: Flows, proof: Proof) -> Self {
-        Self { dialect, flows, proof }
+        Self { dialect, flows, proof, peers: None, speaks: Speaks::ForAnybody }
+    }
+
+    /// The same, where a peer speaks only for the terminals that its certificate stands for.
+    #[must_use]
+    pub fn only_for(self, peers: Peers) -> Self {
+        Self { peers: Some(peers), speaks: Speaks::for_nobody(), ..self }
     }
 
     /// How its messages are proven.
@@ -43,6 +55,11 @@ impl Answering for IsoDoor {
     fn answer(&self, line: &Arc<Line>, message: Bytes) -> LocalBoxFuture<'static, Answered> {
         let (door, line) = (self.clone(), Arc::clone(line));
         Box::pin(async move { door.answered(&line, &message).await })
+    }
+
+    fn for_peer(&self, certificate: &CertificateDer<'_>) -> Option<Arc<dyn Answering>> {
+        let speaks = self.peers.as_ref()?.speaking_for(certificate);
+        Some(Arc::new(Self { speaks, ..self.clone() }))
     }
 }
 
@@ -62,6 +79,10 @@ impl IsoDoor {
         if message.mti().response().is_none() {
             line.unmatched(Unmatched::Answer);
             return silent(MessageClass::of_mti(message.mti().as_str()), false);
+        }
+        if translate::terminal(&message).is_ok_and(|terminal| !self.speaks.is_for(terminal)) {
+            line.unmatched(Unmatched::Peer);
+            return self.refused(&message, Proven::NOT, ResponseCode::NOT_PERMITTED_TO_TERMINAL).await;
         }
         let proven = match self.proof.verified(&message).await {
             Ok(proven) => proven,

@@ -8,8 +8,10 @@ use actors::domain::time::Timestamp;
 use actors::ports::clock::Clock;
 use adapters::iso8583::framing::Framing;
 use bytes::Bytes;
+use crowd::Crowd;
 use futures_util::future::LocalBoxFuture;
 use presence::Presence;
+use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,6 +19,7 @@ use tally::Tally;
 use tokio::sync::watch;
 
 mod connection;
+mod crowd;
 mod kind;
 mod listener;
 mod presence;
@@ -38,6 +41,11 @@ pub fn is_line_name(name: &str) -> bool {
 pub trait Answering: Send + Sync + 'static {
     /// The answer, on the thread of the connection. A panic in it costs the peer this one answer.
     fn answer(&self, line: &Arc<Line>, message: Bytes) -> LocalBoxFuture<'static, Answered>;
+
+    /// Who answers a peer that showed this certificate, where that makes a difference.
+    fn for_peer(&self, _certificate: &CertificateDer<'_>) -> Option<Arc<dyn Answering>> {
+        None
+    }
 }
 
 /// What came of a message.
@@ -63,6 +71,8 @@ pub struct LineSettings {
     pub dialect: Arc<str>,
     /// Connections at once.
     pub connections_max: usize,
+    /// And of one peer's address; of IPv6, of its /64 network.
+    pub per_peer_max: usize,
     /// Messages of one connection that are being answered at once; beyond that, it is not read.
     pub in_flight_max: usize,
     /// How many bad messages a connection is borne, less those that sound ones made good.
@@ -87,6 +97,7 @@ impl LineSettings {
             framing,
             dialect: dialect.into(),
             connections_max: 10_000,
+            per_peer_max: 1024,
             in_flight_max: 64,
             bad_messages_max: 16,
             patience: Duration::from_secs(30),
@@ -105,6 +116,7 @@ pub struct Line {
     presence: Arc<Presence>,
     tally: Tally,
     connections: AtomicUsize,
+    crowd: Crowd,
     in_flight: AtomicUsize,
     terminals: AtomicUsize,
     messages: AtomicU64,
@@ -116,6 +128,7 @@ impl Line {
     fn new(settings: LineSettings, clock: Arc<dyn Clock>, presence: Arc<Presence>) -> Self {
         Self {
             tally: Tally::of(&settings.name),
+            crowd: Crowd::of(settings.per_peer_max),
             settings,
             clock,
             presence,

@@ -4,11 +4,13 @@
 //! its currencies by itself (DE 50 names the one): two currencies cannot be added up. What is counted is made of
 //! `booking`s by whoever can look through all payments; here totals are only compared and kept.
 pub mod booking;
+pub mod keys;
 
 use super::identity::{PaymentKey, TerminalId};
 use super::money::Currency;
 use super::time::Timestamp;
 use booking::{Booking, BookingKind};
+use keys::{KeyGeneration, KeyRequest, WorkingKeys};
 use serde::{Deserialize, Serialize};
 
 /// How many settlements a book remembers, and so in how many currencies a terminal can settle.
@@ -17,22 +19,9 @@ const SETTLED_MAX: usize = 8;
 /// A terminal's book.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TillBook {
-    keys: Option<KeyGenerations>,
+    keys: WorkingKeys,
     /// The newest last. The newest of a currency stays for ever: the next count begins there.
     settled: Vec<Settled>,
-}
-
-/// The name of a set of working keys. It says nothing about the keys to whoever lacks the master key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct KeyGeneration(u64);
-
-/// The working keys that a terminal may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyGenerations {
-    /// What it was given last.
-    pub current: KeyGeneration,
-    /// What it held before: a terminal that never heard the answer holds it still.
-    pub former: Option<KeyGeneration>,
 }
 
 /// How many, and how much together.
@@ -121,8 +110,8 @@ pub enum Unsettled {
 }
 
 impl TillBook {
-    /// The working keys that the terminal may hold, if it was ever given any.
-    pub const fn keys(&self) -> Option<KeyGenerations> {
+    /// The working keys that the terminal may hold.
+    pub const fn keys(&self) -> WorkingKeys {
         self.keys
     }
 
@@ -169,29 +158,19 @@ impl TillBook {
         Ok((made, Some(book)))
     }
 
-    /// The terminal asks for new keys under `held`, if it proved that it holds any; `new` are there for it. What it is
-    /// to be handed is the current generation of the answer: one that it seems never to have heard of is handed to it
-    /// again, so that it is understood whichever of two answers it heard.
-    pub fn rekeyed(&self, held: Option<KeyGeneration>, new: KeyGeneration) -> (KeyGenerations, Option<Self>) {
-        match self.keys {
-            Some(keys) if keys.current == new || (held.is_some() && held == keys.former) => (keys, None),
-            keys => {
-                let keys = KeyGenerations { current: new, former: keys.map(|keys| keys.current) };
-                (keys, Some(Self { keys: Some(keys), settled: self.settled.clone() }))
-            }
-        }
-    }
-}
-
-impl KeyGeneration {
-    /// The generation of this number.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
+    /// Somebody asks for new keys of this terminal, and `new` are there: which it is handed, and the book if it changes.
+    pub fn rekeyed(&self, request: KeyRequest, new: KeyGeneration) -> (KeyGeneration, Option<Self>) {
+        let (handed, keys) = self.keys.asked(request, new);
+        (handed, self.with_keys(keys))
     }
 
-    /// Its number.
-    pub const fn bits(self) -> u64 {
-        self.0
+    /// A message was proven under keys of this generation: the book if it changes.
+    pub fn keys_proven(&self, generation: KeyGeneration) -> Option<Self> {
+        self.with_keys(self.keys.proven(generation))
+    }
+
+    fn with_keys(&self, keys: WorkingKeys) -> Option<Self> {
+        (keys != self.keys).then(|| Self { keys, settled: self.settled.clone() })
     }
 }
 

@@ -6,9 +6,8 @@ use actors::domain::journal::Entry;
 use actors::domain::money::Currency;
 use actors::domain::payment::Payment;
 use actors::domain::till::booking::{Booking, BookingKind};
-use actors::domain::till::{
-    Count, KeyGeneration, KeyGenerations, Period, Settled, Settlement, TillBook, Totals, Unsettled,
-};
+use actors::domain::till::keys::{KeyGeneration, KeyRequest, WorkingKeys};
+use actors::domain::till::{Count, Period, Settled, Settlement, TillBook, Totals, Unsettled};
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::contract::samples;
 use actors::ports::history::History;
@@ -21,12 +20,23 @@ const fn generation(bits: u64) -> KeyGeneration {
     KeyGeneration::from_bits(bits)
 }
 
-const fn keys(current: u64, former: Option<u64>) -> KeyGenerations {
-    let former = match former {
-        Some(bits) => Some(generation(bits)),
-        None => None,
-    };
-    KeyGenerations { current: generation(current), former }
+/// Working keys `held` under which something was proven, and those that were offered since.
+fn in_use(held: u64, offered: Option<u64>) -> WorkingKeys {
+    WorkingKeys::InUse { held: generation(held), offered: offered.map(generation) }
+}
+
+fn offered(newest: u64, before: Option<u64>) -> WorkingKeys {
+    WorkingKeys::Offered { newest: generation(newest), before: before.map(generation) }
+}
+
+/// Which keys are handed to whoever asks, and the book after that.
+fn handed(book: &TillBook, request: KeyRequest, new: u64) -> (u64, TillBook) {
+    let (handed, changed) = book.rekeyed(request, generation(new));
+    (handed.bits(), changed.unwrap_or_else(|| book.clone()))
+}
+
+fn proven(book: &TillBook, held: u64) -> TillBook {
+    book.keys_proven(generation(held)).unwrap_or_else(|| book.clone())
 }
 
 fn currency(code: &str) -> Currency {
@@ -61,21 +71,61 @@ fn written(book: &TillBook, asked: Settlement) -> TillBook {
 #[test]
 fn a_book_begins_empty_and_its_first_count_at_the_beginning_of_time() {
     let book = TillBook::default();
-    assert_eq!((book.keys(), book.settled().len()), (None, 0));
+    assert_eq!((book.keys(), book.settled().len()), (WorkingKeys::None, 0));
     assert_eq!(book.settled_upto(currency("EUR")), instant(0));
 }
 
 #[test]
 fn a_terminal_that_missed_the_answer_is_understood_and_given_the_same_keys_again() {
-    let (first, book) = TillBook::default().rekeyed(None, generation(1));
-    assert_eq!(first, keys(1, None));
-    let (second, book) = book.unwrap().rekeyed(Some(generation(1)), generation(2));
-    assert_eq!(second, keys(2, Some(1)));
-    let book = book.unwrap();
-    assert_eq!(book.rekeyed(Some(generation(1)), generation(3)), (keys(2, Some(1)), None));
-    assert_eq!(book.rekeyed(Some(generation(2)), generation(3)).0, keys(3, Some(2)), "it heard of them");
-    assert_eq!(book.rekeyed(None, generation(3)).0, keys(3, Some(2)), "nobody knows what it holds");
-    assert_eq!(book.rekeyed(None, generation(2)), (keys(2, Some(1)), None), "it has these");
+    let (first, book) = handed(&TillBook::default(), KeyRequest::Unproven, 1);
+    assert_eq!((first, book.keys()), (1, offered(1, None)));
+    let (second, book) = handed(&book, KeyRequest::Proven(generation(1)), 2);
+    assert_eq!((second, book.keys()), (2, in_use(1, Some(2))), "what it proved stays");
+    assert_eq!(
+        handed(&book, KeyRequest::Proven(generation(1)), 3),
+        (2, book.clone()),
+        "it missed the answer"
+    );
+    let (third, book) = handed(&book, KeyRequest::Proven(generation(2)), 3);
+    assert_eq!((third, book.keys()), (3, in_use(2, Some(3))), "it heard of them");
+    assert_eq!(book.keys_proven(generation(2)), None, "nothing new");
+    assert_eq!(proven(&book, 3).keys(), in_use(3, None), "and now of these");
+    assert_eq!(proven(&book, 1).keys(), book.keys(), "nobody has these any more");
+}
+
+#[test]
+fn a_stranger_who_asks_for_keys_a_hundred_times_changes_nothing_for_the_terminal() {
+    let (_, fresh) = handed(&TillBook::default(), KeyRequest::Unproven, 1);
+    let used = proven(&fresh, 1);
+    let (_, renewed) = handed(&used, KeyRequest::Proven(generation(1)), 2);
+    let cases = [(&fresh, vec![1]), (&used, vec![1]), (&renewed, vec![1, 2])];
+    for (book, held) in cases {
+        let mut asked = book.clone();
+        for new in 100..200 {
+            asked = handed(&asked, KeyRequest::Unproven, new).1;
+        }
+        for held in held {
+            assert!(asked.keys().candidates().any(|keys| keys == generation(held)), "{:?}", book.keys());
+        }
+        let at_once = handed(book, KeyRequest::Unproven, 100).1;
+        assert_eq!(asked, at_once, "the first request wrote a record, the others none");
+    }
+    let (again, _) = handed(&renewed, KeyRequest::Unproven, 100);
+    assert_eq!(again, 2, "the terminal and the stranger are handed the same, of use only to the terminal");
+}
+
+#[test]
+fn a_line_that_believes_whoever_asks_hands_over_others_each_time_and_never_takes_what_was_proven() {
+    let (_, book) = handed(&TillBook::default(), KeyRequest::Trusted, 1);
+    let (second, book) = handed(&book, KeyRequest::Trusted, 2);
+    assert_eq!((second, book.keys()), (2, offered(2, Some(1))));
+    let (third, book) = handed(&book, KeyRequest::Trusted, 3);
+    assert_eq!((third, book.keys()), (3, offered(3, Some(2))));
+    assert_eq!(proven(&book, 2).keys(), in_use(2, Some(3)), "it never heard of the last ones");
+    let book = proven(&book, 3);
+    let book = handed(&book, KeyRequest::Trusted, 4).1;
+    let (fifth, book) = handed(&book, KeyRequest::Trusted, 5);
+    assert_eq!((fifth, book.keys()), (5, in_use(3, Some(5))));
 }
 
 #[test]
@@ -220,8 +270,13 @@ impl House {
         self.board.settle(till(1), counted, self.by()).await
     }
 
-    async fn rekey(&self, held: Option<u64>, new: u64) -> Result<KeyGenerations, Fault> {
-        self.board.rekey(till(1), held.map(generation), generation(new), self.by()).await
+    async fn rekey(&self, request: KeyRequest, new: u64) -> Result<u64, Fault> {
+        let handed = self.board.rekey(till(1), request, generation(new), self.by()).await;
+        handed.map(KeyGeneration::bits)
+    }
+
+    async fn keys_of(&self, number: u32) -> Result<WorkingKeys, Fault> {
+        self.board.working_keys(till(number), self.by()).await
     }
 }
 
@@ -229,20 +284,23 @@ impl House {
 fn keys_and_settlements_outlive_the_process_the_session_and_its_sleep() {
     let mut estate = Estate::planned(Plan { live_max: 1, ..Estate::new().plan });
     let settled = estate.live(async |house| {
-        assert_eq!(house.rekey(None, 1).await, Ok(keys(1, None)));
-        assert_eq!(house.rekey(Some(1), 2).await, Ok(keys(2, Some(1))));
+        assert_eq!(house.rekey(KeyRequest::Unproven, 1).await, Ok(1));
+        let known = house.board.keys_proven(till(1), generation(1), house.by()).await;
+        assert_eq!(known, Ok(in_use(1, None)));
+        assert_eq!(house.rekey(KeyRequest::Unproven, 2).await, Ok(2));
         house.settle_till("day-1", Totals::ZERO).await.unwrap()
     });
     estate.live(async |house| {
-        assert_eq!(house.board.key_generations(till(1), house.by()).await, Ok(Some(keys(2, Some(1)))));
+        assert_eq!(house.keys_of(1).await, Ok(in_use(1, Some(2))));
+        assert_eq!(house.rekey(KeyRequest::Unproven, 3).await, Ok(2), "the same keys as before the restart");
         house.kill(till(1)).await;
         assert_eq!(house.book(1).await.settled(), std::slice::from_ref(&settled));
         // One alone may be awake: the first one sleeps.
         pass(Duration::from_mins(10)).await;
-        assert_eq!(house.board.key_generations(till(2), house.by()).await, Ok(None));
+        assert_eq!(house.keys_of(2).await, Ok(WorkingKeys::None));
         pass(Duration::from_mins(10)).await;
         let book = house.book(1).await;
-        assert_eq!((book.keys(), book.settled()), (Some(keys(2, Some(1))), [settled].as_slice()));
+        assert_eq!((book.keys(), book.settled()), (in_use(1, Some(2)), [settled].as_slice()));
     });
 }
 
@@ -253,9 +311,9 @@ fn nothing_is_said_of_a_book_before_it_is_on_disk() {
         house.book(1).await;
         house.journal.inner.hold();
         let (board, by) = (house.board.clone(), Deadline::after(house.now(), SECOND));
-        let rekeyed = board.rekey(till(1), None, generation(1), by);
+        let rekeyed = board.rekey(till(1), KeyRequest::Unproven, generation(1), by);
         assert_eq!(rekeyed.await, Err(Fault::Expired));
-        let looked = board.key_generations(till(1), Deadline::after(house.now(), SECOND));
+        let looked = board.working_keys(till(1), Deadline::after(house.now(), SECOND));
         assert_eq!(looked.await, Err(Fault::Expired), "not even to who only looks");
     });
     estate.live(async |house| {
@@ -372,13 +430,13 @@ fn of_two_that_counted_the_same_time_one_settles_and_the_other_counts_again() {
 fn a_disk_down_to_its_reserve_writes_no_book_and_still_answers_from_it() {
     Estate::new().live(async |house| {
         let settled = house.settle_till("day-1", Totals::ZERO).await.unwrap();
-        house.rekey(None, 1).await.unwrap();
+        house.rekey(KeyRequest::Trusted, 1).await.unwrap();
         house.journal.inner.set_room(Room::ReserveOnly);
-        assert!(matches!(house.rekey(None, 2).await, Err(Fault::Overloaded { .. })));
+        assert!(matches!(house.rekey(KeyRequest::Trusted, 2).await, Err(Fault::Overloaded { .. })));
         let new = house.settle_till("day-2", Totals::ZERO).await;
         assert!(matches!(new, Err(NotSettled::Fault(Fault::Overloaded { .. }))));
         assert_eq!(house.settle_till("day-1", Totals::ZERO).await, Ok(settled));
         house.journal.inner.set_room(Room::Plenty);
-        assert_eq!(house.book(1).await.keys(), Some(keys(1, None)));
+        assert_eq!(house.book(1).await.keys(), offered(1, None));
     });
 }

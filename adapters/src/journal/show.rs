@@ -7,7 +7,8 @@ use actors::domain::identity::{PaymentId, TerminalId};
 use actors::domain::journal::{Entry, Seq};
 use actors::domain::payment::Stamped;
 use actors::domain::payment::command::Fact;
-use actors::domain::till::{Count, KeyGeneration, TillBook, Totals};
+use actors::domain::till::keys::{KeyGeneration, WorkingKeys};
+use actors::domain::till::{Count, TillBook, Totals};
 use actors::domain::time::Timestamp;
 use actors::ports::disk::Disk;
 use actors::ports::journal::JournalFault;
@@ -102,10 +103,18 @@ fn line(record: &Record) -> String {
 
 fn of_book(book: &TillBook) -> String {
     let generation = |generation: KeyGeneration| format!("{:016x}", generation.bits());
-    let keys = book.keys().map_or_else(String::new, |keys| {
-        let former = keys.former.map_or_else(String::new, |former| format!(" after {}", generation(former)));
-        format!(" keys {}{former}", generation(keys.current))
-    });
+    let or_none = |word: &str, keys: Option<KeyGeneration>| {
+        keys.map_or_else(String::new, |keys| format!(" {word} {}", generation(keys)))
+    };
+    let keys = match book.keys() {
+        WorkingKeys::None => String::new(),
+        WorkingKeys::Offered { newest, before } => {
+            format!(" keys offered {}{}", generation(newest), or_none("after", before))
+        }
+        WorkingKeys::InUse { held, offered } => {
+            format!(" keys in use {}{}", generation(held), or_none("offered", offered))
+        }
+    };
     let settled = book.settled().last().map_or_else(String::new, |settled| {
         let balance = if settled.balanced { "in balance" } else { "out of balance" };
         let (currency, upto) = (settled.currency.code(), utc(settled.upto));

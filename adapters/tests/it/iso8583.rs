@@ -1,8 +1,9 @@
 //! The codec: against messages that independent codecs agree on, against every evil that broke another, and against
-//! itself. `tests/iso_differential.py` asks pyiso8583 for what no vector says.
+//! itself. For what no vector says, `oracle` asks another codec about profile A and `tests/iso_differential.py` pyiso8583 about all.
 mod dialects;
 mod hostile;
 mod messages;
+mod oracle;
 mod round_trips;
 mod shown;
 mod tlv;

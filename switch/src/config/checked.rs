@@ -155,7 +155,7 @@ impl Config {
             self.login.token_secret.as_ref().and_then(|s| found.secret("login.token_secret", s));
         let admin_token = self.admin.token.as_ref().and_then(|s| found.secret("admin.token", s));
         found.numbers(&self);
-        let lines = lines::checked(&self.lines, &mut |key, what| found.wrong(key, what));
+        let lines = lines::checked(&self.lines, &roster, &mut |key, what| found.wrong(key, what));
         let keys = keys::checked(&self.keys, &lines, &mut found);
         for (key, listener) in
             [("phones", &self.phones), ("terminals", &self.terminals), ("admin", &self.admin)]

@@ -3,16 +3,18 @@
 //! Every limit has a range, so that a slip of the keyboard is found here and not under load. The names are those of
 //! docs/lines.md. What becomes of a line that is in order is `line`'s.
 use super::{Plain, Tls};
-use crate::iso::{Exchange, MacKeyRule, MacRules, Rules};
+use crate::iso::{Exchange, MacKeyRule, MacRules, Peers, Rules};
 use crate::line::{LineSettings, is_line_name};
-use actors::domain::identity::KeyName;
+use actors::domain::identity::{KeyName, TerminalId};
 use actors::domain::response_code::ResponseCode;
+use actors::ports::roster::Roster;
 use actors::ports::security_module::{Cipher, HandOverForm, MacAlgorithm};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::{Framing, LENGTH_MAX};
+use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,12 +53,19 @@ pub struct LineConfig {
     /// TLS; without it only a loopback address is listened on, unless `plain` says otherwise.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// With `tls.client_authority`: for which terminals a peer may speak, by a name in its certificate (DNS or address).
+    /// `{ "host-1.example" = ["T1", "T2"] }`; without it, whoever shows a certificate may speak for every terminal.
+    #[serde(default)]
+    pub peers: BTreeMap<String, Vec<String>>,
     /// "anywhere" allows bare TCP on an address that is not loopback: a private network, or TLS that ends in front.
     #[serde(default)]
     pub plain: Plain,
     /// Connections at once; more are closed at once. 1 to 100,000.
     #[serde(default = "defaults::connections_max")]
     pub connections_max: usize,
+    /// And of one address, or of one /64 network of IPv6: a host that speaks for a thousand terminals has one. 1 to 100,000.
+    #[serde(default = "defaults::per_peer_max")]
+    pub per_peer_max: usize,
     /// Messages of one connection answered at once; beyond that it is not read. 1 to 4,096.
     #[serde(default = "defaults::in_flight_max")]
     pub in_flight_max: usize,
@@ -137,10 +146,16 @@ pub struct CheckedLine {
     pub rules: Rules,
     /// How its messages are proven.
     pub proof: CheckedProof,
+    /// Who may speak for whom; `None`: everybody for everybody.
+    pub peers: Option<Peers>,
 }
 
 /// Checks the lines; `wrong` is told a key and what it may be.
-pub(super) fn checked(lines: &[LineConfig], wrong: &mut impl FnMut(String, String)) -> Vec<CheckedLine> {
+pub(super) fn checked(
+    lines: &[LineConfig],
+    roster: &dyn Roster,
+    wrong: &mut impl FnMut(String, String),
+) -> Vec<CheckedLine> {
     if lines.len() > LINES_MAX {
         wrong("lines".to_owned(), format!("there may be {LINES_MAX} of them"));
     }
@@ -158,8 +173,9 @@ pub(super) fn checked(lines: &[LineConfig], wrong: &mut impl FnMut(String, Strin
         if let (Some(dialect), Some(proof)) = (line.dialect(&mut wrong), line.proof(&mut wrong))
             && let Some(settings) = line.settings(&dialect, &mut wrong)
         {
+            let peers = line.peers(roster, &mut wrong);
             let (written, rules) = (line.clone(), line.rules());
-            checked.push(CheckedLine { written, settings, dialect: Arc::new(dialect), rules, proof });
+            checked.push(CheckedLine { written, settings, dialect: Arc::new(dialect), rules, proof, peers });
         }
     }
     checked
@@ -180,6 +196,7 @@ impl LineConfig {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         for (key, value, least, most) in [
             ("connections_max", count(self.connections_max), 1, 100_000),
+            ("per_peer_max", count(self.per_peer_max), 1, 100_000),
             ("in_flight_max", count(self.in_flight_max), 1, 4096),
             ("length_max", count(self.length_max), 32, 65_535),
             ("bad_messages_max", u64::from(self.bad_messages_max), 1, 10_000),
@@ -240,6 +257,30 @@ impl LineConfig {
         Some(CheckedProof { mac, exchange })
     }
 
+    /// Who may speak for whom; what is wrong is said, and left out.
+    fn peers(&self, roster: &dyn Roster, wrong: &mut impl FnMut(&str, String)) -> Option<Peers> {
+        let asks = self.tls.as_ref().is_some_and(|tls| tls.client_authority.is_some());
+        if !self.peers.is_empty() && !asks {
+            wrong("peers", "a peer is known by its certificate: give tls.client_authority".to_owned());
+        }
+        let mut peers = Vec::new();
+        for (name, written) in &self.peers {
+            let Ok(certified) = ServerName::try_from(name.clone()) else {
+                wrong(&format!("peers.{name}"), "a DNS name or an address".to_owned());
+                continue;
+            };
+            let mut terminals = BTreeSet::new();
+            for text in written {
+                match TerminalId::new(text).ok().filter(|id| roster.merchant_of(*id).is_some()) {
+                    Some(terminal) => drop(terminals.insert(terminal)),
+                    None => wrong(&format!("peers.{name}"), format!("there is no terminal \"{text}\"")),
+                }
+            }
+            peers.push((certified, terminals));
+        }
+        (!peers.is_empty()).then(|| Peers::new(peers))
+    }
+
     fn rules(&self) -> Rules {
         Rules {
             patience: Duration::from_secs(self.patience_seconds),
@@ -258,6 +299,7 @@ impl LineConfig {
         let framing = framing.map_err(|error| wrong("length_max", error.to_string())).ok()?;
         Some(LineSettings {
             connections_max: self.connections_max,
+            per_peer_max: self.per_peer_max,
             in_flight_max: self.in_flight_max,
             bad_messages_max: self.bad_messages_max,
             patience: Duration::from_secs(self.patience_seconds),
@@ -275,6 +317,9 @@ mod defaults {
     }
     pub(super) const fn connections_max() -> usize {
         10_000
+    }
+    pub(super) const fn per_peer_max() -> usize {
+        1024
     }
     pub(super) const fn in_flight_max() -> usize {
         64

@@ -52,6 +52,10 @@ pub(super) fn serve(
             exchange: checked.proof.exchange,
         };
         let door = IsoDoor::new(Arc::clone(&checked.dialect), flows, proof);
+        let door = match &checked.peers {
+            Some(peers) => door.only_for(peers.clone()),
+            None => door,
+        };
         line.serve(Arc::new(door), places.to_vec());
     }
 }

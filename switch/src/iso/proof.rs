@@ -2,11 +2,12 @@
 //!
 //! The MAC covers the message from its type to the byte before field 64 or 128 (ISO 16609), so it is checked over the very bytes that came
 //! and made over the very bytes that go. Network management may come without one: a terminal signs on before it has a key. What was
-//! asked with a MAC is answered with one, under the same key.
+//! asked with a MAC is answered with one, under the same key. Keys that were handed over are a terminal's own from the first message that
+//! it proves with them; until then `domain::till::keys` keeps those that it proved before.
 use actors::answer::Fault;
 use actors::domain::identity::{KeyName, TerminalId};
 use actors::domain::response_code::ResponseCode;
-use actors::domain::till::KeyGeneration;
+use actors::domain::till::keys::{KeyGeneration, KeyRequest, WorkingKeys};
 use actors::domain::time::Deadline;
 use actors::ports::security_module::{
     Cipher, Generation, HandOverForm, KeyRef, MacAlgorithm, ModuleFault, Rejection, SecurityModule,
@@ -14,7 +15,7 @@ use actors::ports::security_module::{
 use actors::switchboard::Switchboard;
 use adapters::iso8583::asked::{KeyWish, Told};
 use adapters::iso8583::builder::{BuildFault, Builder};
-use adapters::iso8583::message::Message;
+use adapters::iso8583::message::{MacScope, Message};
 use adapters::iso8583::mti::Class;
 use adapters::iso8583::translate;
 use bytes::BytesMut;
@@ -76,6 +77,11 @@ pub struct Proven {
 impl Proven {
     /// By nothing.
     pub const NOT: Self = Self { key: None, generation: None };
+
+    const fn by_working_key(terminal: TerminalId, held: KeyGeneration, cipher: Cipher) -> Self {
+        let generation = Generation::from_bits(held.bits());
+        Self { key: Some(KeyRef::Working { terminal, generation, cipher }), generation: Some(held) }
+    }
 }
 
 impl Proof {
@@ -86,7 +92,29 @@ impl Proof {
             let may_be_without = message.mti().class() == Class::NetworkManagement;
             return if may_be_without { Ok(Proven::NOT) } else { Err(rules.refusal) };
         };
-        for candidate in self.keys(rules, message).await? {
+        let cipher = match rules.key {
+            MacKeyRule::Named(name) => {
+                let named = Proven { key: Some(KeyRef::Named(name)), generation: None };
+                return self.first_proving(rules, &scope, [named]).await;
+            }
+            MacKeyRule::Working(cipher) => cipher,
+        };
+        let terminal = translate::terminal(message).map_err(|unfit| unfit.code)?;
+        let keys = self.board.working_keys(terminal, self.soon()).await.map_err(code_of)?;
+        let candidates = keys.candidates().map(|held| Proven::by_working_key(terminal, held, cipher));
+        let proven = self.first_proving(rules, &scope, candidates).await?;
+        self.learnt(terminal, keys, proven).await;
+        Ok(proven)
+    }
+
+    /// The first of these that made the MAC.
+    async fn first_proving(
+        &self,
+        rules: &MacRules,
+        scope: &MacScope<'_>,
+        candidates: impl IntoIterator<Item = Proven>,
+    ) -> Result<Proven, ResponseCode> {
+        for candidate in candidates {
             let Some(key) = candidate.key else { continue };
             match self.module.verify_mac(key, rules.algorithm, scope.covered, &scope.mac).await {
                 Ok(()) => return Ok(candidate),
@@ -100,23 +128,22 @@ impl Proof {
         Err(rules.refusal)
     }
 
-    /// The keys that may have made the MAC, the likeliest first: a terminal that never heard of its new key has the old one.
-    async fn keys(&self, rules: &MacRules, message: &Message<'_>) -> Result<Vec<Proven>, ResponseCode> {
-        let cipher = match rules.key {
-            MacKeyRule::Named(name) => {
-                return Ok(vec![Proven { key: Some(KeyRef::Named(name)), generation: None }]);
-            }
-            MacKeyRule::Working(cipher) => cipher,
-        };
-        let terminal = translate::terminal(message).map_err(|unfit| unfit.code)?;
-        let held = self.board.key_generations(terminal, self.soon()).await.map_err(code_of)?;
-        let proven = |generation: KeyGeneration| {
-            let key =
-                KeyRef::Working { terminal, generation: Generation::from_bits(generation.bits()), cipher };
-            Proven { key: Some(key), generation: Some(generation) }
-        };
-        let generations = held.into_iter().flat_map(|held| [Some(held.current), held.former]).flatten();
-        Ok(generations.map(proven).collect())
+    /// Keys that prove a message for the first time are the terminal's from now on. If that cannot be recorded, the next
+    /// message proves it as well: both sets stay until it is.
+    async fn learnt(&self, terminal: TerminalId, keys: WorkingKeys, proven: Proven) {
+        let Some(generation) = proven.generation.filter(|held| keys.would_learn_from(*held)) else { return };
+        if let Err(fault) = self.board.keys_proven(terminal, generation, self.soon()).await {
+            tracing::warn!(%fault, %terminal, "it is not recorded which working keys a terminal holds");
+        }
+    }
+
+    /// Who asks for keys: on a line that is proven otherwise, whoever the line believes.
+    const fn requester(&self, proven: Proven) -> KeyRequest {
+        match (proven.generation, proven.key, &self.mac) {
+            (Some(generation), _, _) => KeyRequest::Proven(generation),
+            (None, Some(_), _) | (None, None, None) => KeyRequest::Trusted,
+            (None, None, Some(_)) => KeyRequest::Unproven,
+        }
     }
 
     /// New working keys for a terminal, recorded before they are handed over.
@@ -131,11 +158,11 @@ impl Proof {
             Ok(fresh) => KeyGeneration::from_bits(fresh.bits()),
             Err(fault) => return unable(&fault),
         };
-        let held = match self.board.rekey(terminal, proven.generation, fresh, self.soon()).await {
-            Ok(held) => Generation::from_bits(held.current.bits()),
+        let handed = match self.board.rekey(terminal, self.requester(proven), fresh, self.soon()).await {
+            Ok(handed) => Generation::from_bits(handed.bits()),
             Err(fault) => return Told::code(code_of(fault)),
         };
-        match self.module.hand_over(terminal, held, exchange.under, exchange.form).await {
+        match self.module.hand_over(terminal, handed, exchange.under, exchange.form).await {
             Ok(handed) => {
                 tracing::info!(%terminal, check_values = ?handed.check_values, "working keys were handed over");
                 Told { keys: Some(handed.bytes), ..Told::code(ResponseCode::APPROVED) }

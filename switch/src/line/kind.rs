@@ -98,6 +98,8 @@ impl CodeLabel {
 pub enum Unmatched {
     /// No terminal has this DE 41.
     Terminal,
+    /// The peer's certificate is not one that this terminal's messages come under.
+    Peer,
     /// A reversal, advice or completion of something that was never begun.
     Original,
     /// An answer that nobody waits for.
@@ -108,6 +110,7 @@ impl Unmatched {
     pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Terminal => "unknown_terminal",
+            Self::Peer => "foreign_terminal",
             Self::Original => "unknown_original",
             Self::Answer => "unexpected_answer",
         }

@@ -1,13 +1,13 @@
 //! A line's listener: one place accepts, the workers' threads serve, round robin.
 //!
-//! A line that has all the connections it may have closes what comes at once, at a pace that costs little: a terminal
+//! A line that has all the connections it may have, in all or of this peer, closes what comes at once, at a pace that costs little: a terminal
 //! that is hung up on dials elsewhere, one that is left waiting does not. Draining closes the listener first.
 use super::tally::Closed;
 use super::{Answering, Line, serve_connection};
 use actix_rt::ArbiterHandle;
 use rustls::ServerConfig;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -64,19 +64,22 @@ impl BoundLine {
                 _ = closing.wait_for(|closing| *closing) => return,
                 accepted = self.listener.accept() => accepted,
             };
-            match (accepted, Slot::taken(&self.line)) {
-                (Ok((stream, peer)), Some(slot)) => {
-                    if let Some(place) = places.next() {
-                        self.hand_over(stream, peer, slot, answering, place);
-                    }
-                }
-                (Ok(_), None) => {
-                    self.line.tally.closed(Closed::Full);
-                    tokio::time::sleep(REFUSAL).await;
-                }
-                (Err(error), _) => {
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
                     tracing::warn!(line = self.line.name(), %error, "no connection could be accepted");
                     tokio::time::sleep(EXHAUSTED).await;
+                    continue;
+                }
+            };
+            match (Slot::taken(&self.line, peer.ip()), places.next()) {
+                (Ok(slot), Some(place)) => self.hand_over(stream, peer, slot, answering, place),
+                (Ok(_), None) => {}
+                (Err(why), _) => {
+                    drop(stream);
+                    self.line.tally.closed(why);
+                    tracing::debug!(line = self.line.name(), %peer, reason = why.reason(), "hung up at once");
+                    tokio::time::sleep(REFUSAL).await;
                 }
             }
         }
@@ -119,7 +122,11 @@ async fn serve_secured(
     tls: TlsAcceptor,
 ) {
     match tokio::time::timeout(line.settings.frame_within, tls.accept(stream)).await {
-        Ok(Ok(stream)) => serve_connection(stream, peer, line, answering).await,
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let own = shown.and_then(|certificate| answering.for_peer(certificate));
+            serve_connection(stream, peer, line, own.unwrap_or(answering)).await;
+        }
         Ok(Err(error)) => {
             line.tally.closed(Closed::Handshake);
             tracing::info!(line = line.name(), %peer, %error, "no TLS came about");
@@ -129,21 +136,32 @@ async fn serve_secured(
 }
 
 /// A place among a line's connections; it is free again however the connection ends.
-struct Slot(Arc<Line>);
+struct Slot {
+    line: Arc<Line>,
+    peer: IpAddr,
+}
 
 impl Slot {
-    fn taken(line: &Arc<Line>) -> Option<Self> {
+    /// A place for this peer, or why there is none.
+    fn taken(line: &Arc<Line>, peer: IpAddr) -> Result<Self, Closed> {
         let most = line.settings.connections_max;
         let more = |open: usize| (open < most).then(|| open.saturating_add(1));
-        line.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        if !line.crowd.admits(peer) {
+            return Err(Closed::PeerFull);
+        }
+        if line.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            line.crowd.leaves(peer);
+            return Err(Closed::Full);
+        }
         line.tally.connected();
-        Some(Self(Arc::clone(line)))
+        Ok(Self { line: Arc::clone(line), peer })
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-        self.0.tally.disconnected();
+        self.line.crowd.leaves(self.peer);
+        self.line.connections.fetch_sub(1, Ordering::Relaxed);
+        self.line.tally.disconnected();
     }
 }

@@ -34,6 +34,8 @@ pub(super) enum Closed {
     Drained,
     /// There is no place for it.
     Full,
+    /// Its address has all the connections it may have.
+    PeerFull,
     /// TLS did not come about.
     Handshake,
 }
@@ -50,6 +52,7 @@ impl Closed {
             Self::Conduct => "conduct",
             Self::Drained => "drained",
             Self::Full => "full",
+            Self::PeerFull => "peer_full",
             Self::Handshake => "handshake",
         }
     }

@@ -1,25 +1,26 @@
 //! The on-site payment as an ISO 8583 terminal sees it: bytes into the door, bytes out of it, in virtual time.
+mod peers;
+mod proven;
+
 use crate::visitors::Handset;
 use crate::world::{House, house};
 use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
 use actors::gate::{Class, Permit};
-use actors::ports::security_module::{Cipher, HandOverForm, KeyRef, KeyRole, MacAlgorithm};
+use actors::ports::security_module::{Cipher, KeyRole};
 use adapters::dice::SystemDice;
-use adapters::iso8583::builder::{BuildFault, Builder};
+use adapters::iso8583::builder::Builder;
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::Framing;
 use adapters::iso8583::message::Message;
 use adapters::iso8583::mti::Mti;
-use adapters::security_module::mac::MacKey;
-use adapters::security_module::secret::SecretKey;
-use adapters::security_module::{ConfiguredKey, SoftwareSecurityModule, key_block};
+use adapters::security_module::{ConfiguredKey, SoftwareSecurityModule};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::join;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use switch::iso::{Exchange, Flows, IsoDoor, MacKeyRule, MacRules, Proof, Rules};
+use switch::iso::{Exchange, Flows, IsoDoor, MacRules, Proof, Rules};
 use switch::line::{Answering, Line, LineSettings, Lines};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,11 +69,14 @@ impl Pos {
     }
 
     async fn ask_bytes(&self, message: Bytes) -> Option<Told> {
-        let frame = self.door.answer(&self.line, message).await.reply?;
-        let message = Message::parse(self.dialect, &frame).unwrap();
+        Some(self.heard(&self.door.answer(&self.line, message).await.reply?))
+    }
+
+    fn heard(&self, frame: &Bytes) -> Told {
+        let message = Message::parse(self.dialect, frame).unwrap();
         let mut fields = BTreeMap::from([(0, message.mti().as_str().to_owned())]);
         fields.extend(message.fields().into_iter().map(|n| (n, message.text(n).unwrap().to_string())));
-        Some(Told { fields, frame: frame.clone() })
+        Told { fields, frame: frame.clone() }
     }
 
     async fn told(&self, mti: &str, fields: &[(u8, &str)]) -> Told {
@@ -369,163 +373,6 @@ fn proof(
 ) -> Proof {
     let module = SoftwareSecurityModule::new(keys, Arc::new(SystemDice::new().unwrap())).unwrap();
     Proof { module: Arc::new(module), board: house.board.clone(), mac, exchange }
-}
-
-/// A line's MAC under a key that is in the house.
-fn mac_rules(algorithm: MacAlgorithm) -> MacRules {
-    let name = if algorithm == MacAlgorithm::AesCmac { "zone-aes" } else { "zone-tdes" };
-    let key = MacKeyRule::Named(KeyName::new(name).unwrap());
-    MacRules { algorithm, key, refusal: ResponseCode::SECURITY_VIOLATION }
-}
-
-/// A message with the MAC that `key` makes of it.
-async fn sealed(pos: &Pos, key: KeyRef, mti: &str, fields: &[(u8, &str)]) -> Bytes {
-    let (proof, rules) = (pos.door.proof(), pos.door.proof().mac.unwrap());
-    let covered = covered(pos, mti, fields);
-    let mac = proof.module.mac(key, rules.algorithm, &covered).await.unwrap();
-    with_mac(pos, mti, fields, mac.0)
-}
-
-fn covered(pos: &Pos, mti: &str, fields: &[(u8, &str)]) -> Vec<u8> {
-    let (mut covered, mut draft) = (Vec::new(), BytesMut::new());
-    let note = |bytes: &[u8]| {
-        covered.extend_from_slice(bytes);
-        Ok::<_, BuildFault>([0; 8])
-    };
-    built(pos, mti, fields).finish_with_mac(&mut draft, note).unwrap();
-    covered
-}
-
-fn with_mac(pos: &Pos, mti: &str, fields: &[(u8, &str)], mac: [u8; 8]) -> Bytes {
-    let mut out = BytesMut::new();
-    built(pos, mti, fields).finish_with_mac(&mut out, |_| Ok::<_, BuildFault>(mac)).unwrap();
-    out.freeze()
-}
-
-fn built(pos: &Pos, mti: &str, fields: &[(u8, &str)]) -> Builder<'static> {
-    let mut builder = Builder::new(pos.dialect, Mti::parse(mti.as_bytes()).unwrap());
-    for (n, value) in fields {
-        builder.set(*n, value).unwrap();
-    }
-    builder
-}
-
-fn named(rules: MacRules) -> KeyRef {
-    match rules.key {
-        MacKeyRule::Named(name) => KeyRef::Named(name),
-        MacKeyRule::Working(_) => panic!("a working key has no name"),
-    }
-}
-
-#[actix_web::test]
-async fn on_a_line_with_macs_what_is_proven_is_served_and_answered_with_one() {
-    tokio::time::pause();
-    for (algorithm, dialect) in [
-        (MacAlgorithm::X919, "iso87-ascii"),
-        (MacAlgorithm::AesCmac, "iso87-ascii-bin"),
-        (MacAlgorithm::Iso16609Tdes, "iso87-bcd"),
-        (MacAlgorithm::X919Left4, "iso87-bcd"),
-    ] {
-        let house = house();
-        let rules = mac_rules(algorithm);
-        let proof = proof(&house, keys(), Some(rules), None);
-        let pos = Pos::proven_by(proof, dialect, &house, ResponseCode::APPROVED);
-        let echo =
-            sealed(&pos, named(rules), "0800", &[(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "301")])
-                .await;
-        let told = pos.ask_bytes(echo).await.unwrap();
-        assert_eq!(told.code(), ("0810", "00"), "{algorithm:?}");
-        let answer = Message::parse(pos.dialect, &told.frame).unwrap();
-        let scope = answer.mac_scope().expect("an answer with a MAC");
-        let module = &pos.door.proof().module;
-        assert_eq!(module.verify_mac(named(rules), algorithm, scope.covered, &scope.mac).await, Ok(()));
-    }
-}
-
-#[actix_web::test]
-async fn on_a_line_with_macs_what_is_not_proven_is_refused_and_does_nothing() {
-    let (house, _phone) = stage().await;
-    let rules = mac_rules(MacAlgorithm::X919);
-    let proof = proof(&house, keys(), Some(rules), None);
-    let pos = Pos::proven_by(proof, "iso87-bcd", &house, ResponseCode::APPROVED);
-    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "63"), "without a MAC");
-    let mut forged = sealed(&pos, named(rules), "0200", &SALE).await.to_vec();
-    let last = forged.len() - 1;
-    forged[last] ^= 1;
-    assert_eq!(pos.ask_bytes(forged.into()).await.unwrap().code(), ("0210", "63"), "with a wrong one");
-    let mut changed = sealed(&pos, named(rules), "0200", &SALE).await.to_vec();
-    // The amount's last digit but one.
-    let amount = changed.windows(6).position(|bytes| bytes == [0, 0, 0, 0, 0x12, 0x50]).unwrap();
-    changed[amount + 4] = 0x92;
-    assert_eq!(pos.ask_bytes(changed.into()).await.unwrap().code(), ("0210", "63"), "of another message");
-    let free = pos.told("0800", &[(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "001")]).await;
-    assert_eq!(free.code(), ("0810", "00"), "a terminal signs on before it has a key");
-    assert!(house.journal.records().is_empty(), "nothing of it was taken in");
-}
-
-/// Asks for working keys, proven by nothing, and opens them as the terminal that holds the master key.
-async fn rekeyed(pos: &Pos, stan: &str) -> SecretKey {
-    let told = pos.told("0800", &[(7, "1122101530"), (11, stan), (41, "T1"), (70, "161")]).await;
-    assert_eq!(told.code(), ("0810", "00"));
-    let blocks = &told.fields[&48];
-    // Each block says in its second to fifth character how long it is: the PIN key's, then the MAC key's.
-    let first: usize = blocks[1..5].parse().unwrap();
-    let master = SecretKey::from_hex(Cipher::Tdes, TERMINAL_MASTER).unwrap();
-    let (_, key) = key_block::unwrap(&master, &blocks[first..]).unwrap();
-    key
-}
-
-fn echo(stan: &str) -> Vec<(u8, &str)> {
-    vec![(7, "1122101530"), (11, stan), (41, "T1"), (70, "301")]
-}
-
-async fn echoed_with(pos: &Pos, key: &SecretKey, stan: &str) -> Told {
-    let rules = pos.door.proof().mac.unwrap();
-    let mac = MacKey::new(rules.algorithm, key).unwrap().mac(&covered(pos, "0800", &echo(stan)));
-    pos.ask_bytes(with_mac(pos, "0800", &echo(stan), mac.0)).await.unwrap()
-}
-
-#[actix_web::test]
-async fn a_terminal_that_is_handed_working_keys_proves_itself_with_them_and_with_the_last_ones() {
-    let (house, _phone) = stage().await;
-    let key = MacKeyRule::Working(Cipher::Tdes);
-    let rules = MacRules { algorithm: MacAlgorithm::X919, key, refusal: ResponseCode::SECURITY_VIOLATION };
-    let form = HandOverForm::KeyBlocks { cipher: Cipher::Tdes, algorithm: rules.algorithm };
-    let exchange = Exchange { under: KeyName::new("terminals").unwrap(), form };
-    let proof = proof(&house, keys(), Some(rules), Some(exchange));
-    let pos = Pos::proven_by(proof, "iso87-ascii", &house, ResponseCode::APPROVED);
-    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "63"), "it has no key yet");
-    let first = rekeyed(&pos, "000001").await;
-    assert_eq!(echoed_with(&pos, &first, "000002").await.code(), ("0810", "00"));
-    let second = rekeyed(&pos, "000003").await;
-    assert_eq!(echoed_with(&pos, &first, "000004").await.code(), ("0810", "00"), "it may not have heard");
-    assert_eq!(echoed_with(&pos, &second, "000005").await.code(), ("0810", "00"));
-    let third = rekeyed(&pos, "000006").await;
-    assert_eq!(echoed_with(&pos, &first, "000007").await.code(), ("0810", "63"), "two exchanges ago");
-    assert_eq!(echoed_with(&pos, &third, "000008").await.code(), ("0810", "00"));
-}
-
-#[actix_web::test]
-async fn a_line_without_working_keys_has_none_to_give() {
-    let (house, _phone) = stage().await;
-    let pos = Pos::on(&house);
-    let asked = [(7, "1122101530"), (11, "000001"), (41, "T1"), (70, "161")];
-    assert_eq!(pos.told("0800", &asked).await.code(), ("0810", "40"));
-}
-
-#[actix_web::test]
-async fn a_union_pay_terminal_signs_on_whether_or_not_there_are_keys_for_it() {
-    let (house, _phone) = stage().await;
-    let sign_on = [(11, "000001"), (41, "T1"), (42, "corner"), (60, "00000001003")];
-    let without = Pos::speaking("cup-pos", &house, ResponseCode::APPROVED);
-    assert_eq!(without.told("0800", &sign_on).await.code(), ("0810", "00"));
-    let form = HandOverForm::Cryptograms { mac: Cipher::Tdes };
-    let exchange = Exchange { under: KeyName::new("terminals").unwrap(), form };
-    let proof = proof(&house, keys(), None, Some(exchange));
-    let with = Pos::proven_by(proof, "cup-pos", &house, ResponseCode::APPROVED);
-    let reply = with.door.answer(&with.line, with.written("0800", &sign_on)).await.reply.unwrap();
-    let answer = Message::parse(with.dialect, &reply).unwrap();
-    assert_eq!((answer.text(39).unwrap().to_string().as_str(), answer.raw(62).unwrap().len()), ("00", 40));
 }
 
 #[actix_web::test]

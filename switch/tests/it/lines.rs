@@ -5,4 +5,4 @@
 mod manners;
 mod parrot;
 mod serving;
-mod sockets;
+pub mod sockets;

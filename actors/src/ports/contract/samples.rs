@@ -10,7 +10,8 @@ use crate::domain::payment::command::Fact;
 use crate::domain::payment::outcome::{Effect, Failure};
 use crate::domain::payment::phase::{Attempt, Claim, Consent, Deal, Digest32, Interface, Receipt, Undoing};
 use crate::domain::response_code::Refusal;
-use crate::domain::till::{Count, KeyGeneration, Settlement, TillBook, Totals};
+use crate::domain::till::keys::{KeyGeneration, KeyRequest};
+use crate::domain::till::{Count, Settlement, TillBook, Totals};
 use crate::domain::time::{Deadline, Timestamp};
 use std::time::Duration;
 
@@ -93,16 +94,16 @@ pub fn taken_back(terminal: u32, number: u64) -> Entry {
 
 /// Terminal `terminal` was given keys of generation `keys` and settled nothing yet.
 pub fn rekeyed(terminal: u32, keys: u64) -> Entry {
-    let (_, book) = TillBook::default().rekeyed(None, KeyGeneration::from_bits(keys));
+    let (_, book) = TillBook::default().rekeyed(KeyRequest::Trusted, KeyGeneration::from_bits(keys));
     Entry::Till(terminal_id(terminal), book.expect("its first keys"))
 }
 
 /// Terminal `terminal` was given keys twice and settled once, a sale short of what we counted.
 pub fn settled_book(terminal: u32) -> Entry {
     let keys = [7, 0x0123_4567_89AB_CDEF].map(KeyGeneration::from_bits);
-    let book = keys
-        .into_iter()
-        .fold(TillBook::default(), |book, new| book.rekeyed(None, new).1.expect("other keys than before"));
+    let book = keys.into_iter().fold(TillBook::default(), |book, new| {
+        book.rekeyed(KeyRequest::Trusted, new).1.expect("other keys than before")
+    });
     let claimed = Totals { debits: Count { number: 1, amount: 1_250 }, ..Totals::ZERO };
     let asked = Settlement {
         key: PaymentKey::new("settle-1").expect("a well formed key"),
@@ -114,6 +115,15 @@ pub fn settled_book(terminal: u32) -> Entry {
     };
     let (_, book) = book.settle(asked).expect("the first settlement");
     Entry::Till(terminal_id(terminal), book.expect("a book that changed"))
+}
+
+/// Terminal `terminal` proved a message under its keys and was offered others since.
+pub fn keys_in_use(terminal: u32) -> Entry {
+    let [held, offered] = [7, 0x0123_4567_89AB_CDEF].map(KeyGeneration::from_bits);
+    let (_, book) = TillBook::default().rekeyed(KeyRequest::Unproven, held);
+    let book = book.and_then(|book| book.keys_proven(held));
+    let book = book.and_then(|book| book.rekeyed(KeyRequest::Unproven, offered).1);
+    Entry::Till(terminal_id(terminal), book.expect("other keys than before"))
 }
 
 /// One entry of every kind, with its name. They belong to one payment but do not fold.
@@ -143,7 +153,11 @@ pub fn every_kind() -> Vec<(&'static str, Entry)> {
         Fact::RefundRefused(refund),
     ];
     let payments = facts.map(|fact| (fact.name(), Entry::Payment(payment(1, 1), fact)));
-    let tills = [("till_rekeyed", rekeyed(1, 7)), ("till_settled", settled_book(1))];
+    let tills = [
+        ("till_rekeyed", rekeyed(1, 7)),
+        ("till_settled", settled_book(1)),
+        ("till_keys_in_use", keys_in_use(1)),
+    ];
     let bindings = [("bound", bound(1, 4)), ("released", released(1, 4))];
     payments.into_iter().chain(bindings).chain(tills).collect()
 }

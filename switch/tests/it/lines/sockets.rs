@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use switch::line::{BoundLine, LineSettings};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -74,6 +74,31 @@ async fn beyond_the_limit_a_connection_is_closed_at_once_and_a_free_place_is_giv
 }
 
 #[actix_web::test]
+async fn one_peer_cannot_take_every_place_of_a_line() {
+    let counted = Counted::here();
+    let (perch, address) = open(LineSettings { per_peer_max: 2, ..settings() }, None);
+    let mut greedy = [connected(address).await, connected(address).await];
+    for terminal in &mut greedy {
+        terminal.say("0800echo").await;
+        terminal.hear().await.unwrap();
+    }
+    assert_eq!(connected(address).await.hear().await, None);
+    assert_eq!(counted.value(r#"turnout_line_closed_total{line="shops",reason="peer_full"}"#), "1");
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind(SocketAddr::from(([127, 0, 0, 2], 0))).unwrap();
+    let mut neighbour = Terminal::at(elsewhere.connect(address).await.unwrap());
+    neighbour.say("0800echo").await;
+    assert_eq!(neighbour.hear().await.unwrap(), "0800echo", "from another address");
+    drop(greedy);
+    while perch.line().connections() > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut again = connected(address).await;
+    again.say("0800echo").await;
+    assert_eq!(again.hear().await.unwrap(), "0800echo", "its places are free again");
+}
+
+#[actix_web::test]
 async fn a_peer_that_sends_without_end_is_held_back_by_the_network_itself() {
     let (perch, address) = open(LineSettings { in_flight_max: 8, ..settings() }, None);
     let mut eager = TcpStream::connect(address).await.unwrap();
@@ -131,11 +156,11 @@ async fn a_line_that_closes_takes_nobody_and_finishes_what_it_began() {
 async fn a_line_with_tls_answers_whoever_shows_the_right_certificate_and_nobody_else() {
     let authority = Authority::new();
     let (perch, address) = open(settings(), Some(authority.server()));
-    let mut known = Terminal::at(authority.connected(address, true).await.unwrap());
+    let mut known = Terminal::at(authority.connected(address, Some("till-1")).await.unwrap());
     known.say("0800echo").await;
     assert_eq!(known.hear().await.unwrap(), "0800echo");
     // In TLS 1.3 a client learns of its refusal with the first answer.
-    if let Ok(stream) = authority.connected(address, false).await {
+    if let Ok(stream) = authority.connected(address, None).await {
         let mut stranger = Terminal::at(stream);
         drop(stranger.stream.write_all(&frame("0800echo")).await);
         assert_eq!(stranger.hear().await, None);
@@ -149,21 +174,21 @@ async fn a_line_with_tls_answers_whoever_shows_the_right_certificate_and_nobody_
 }
 
 /// Signs for both ends.
-struct Authority {
+pub struct Authority {
     issuer: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = rcgen::KeyPair::generate().unwrap();
         Self { issuer: rcgen::CertifiedIssuer::self_signed(params, key).unwrap() }
     }
 
-    fn signed(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    fn signed(&self, name: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
         (vec![certificate.der().clone()], key)
@@ -175,21 +200,27 @@ impl Authority {
         Arc::new(roots)
     }
 
-    fn server(&self) -> ServerConfig {
+    /// Only whoever shows a certificate of this authority is let in.
+    pub fn server(&self) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier =
             WebPkiClientVerifier::builder_with_provider(self.roots(), provider.clone()).build().unwrap();
-        let (chain, key) = self.signed();
+        let (chain, key) = self.signed("localhost");
         let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         versions.unwrap().with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap()
     }
 
-    async fn connected(&self, address: SocketAddr, is_known: bool) -> std::io::Result<TlsStream<TcpStream>> {
+    /// A client whose certificate bears this name, or that has none.
+    pub async fn connected(
+        &self,
+        address: SocketAddr,
+        name: Option<&str>,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let trusting = versions.unwrap().with_root_certificates(self.roots());
-        let config = if is_known {
-            let (chain, key) = self.signed();
+        let config = if let Some(name) = name {
+            let (chain, key) = self.signed(name);
             trusting.with_client_auth_cert(chain, key).unwrap()
         } else {
             trusting.with_no_client_auth()
