@@ -13,7 +13,7 @@ use crate::resident::Resident;
 use crate::shard::intake::{Envelope, Intake};
 use crate::shard::{Lease, Shard};
 use crate::supervisor::{Link, Supervisor};
-use crate::tally::Tally;
+use crate::tally::{Tally, Waits};
 use actix::prelude::*;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
@@ -51,19 +51,16 @@ struct Desks<R: Resident> {
 impl<R: Resident> Directory<R> {
     /// A directory over `shards` shards, none of which runs yet: what is posted waits for [`Self::open`].
     pub fn new(shards: NonZeroUsize, gate: Gate, clock: Arc<dyn Clock>) -> Self {
-        let others = (1..shards.get()).map(|_| Arc::new(Intake::new())).collect();
-        Self(Arc::new(Desks {
-            gate,
-            clock,
-            tally: Arc::new(Tally::new(R::KIND)),
-            first: Arc::new(Intake::new()),
-            others,
-        }))
+        let waits = Waits::new(R::KIND);
+        let intake = || Arc::new(Intake::new(Arc::clone(&clock), waits.clone()));
+        let (first, others) = (intake(), (1..shards.get()).map(|_| intake()).collect());
+        Self(Arc::new(Desks { gate, tally: Arc::new(Tally::new(R::KIND)), first, others, clock }))
     }
 
     /// Puts the shards under `supervisor`, the places taking turns; they run once it is started.
     pub fn open(&self, supervisor: &mut Supervisor, world: &Arc<R::World>, places: &[Place], limits: Limits) {
         let places = if places.is_empty() { &[Place::Here] } else { places };
+        self.0.tally.limited_to(limits.live_max.saturating_mul(self.0.others.len().saturating_add(1)));
         for (intake, place) in self.intakes().zip(places.iter().cycle()) {
             let (intake, place, world) = (Arc::clone(intake), place.clone(), Arc::clone(world));
             let (clock, tally) = (Arc::clone(&self.0.clock), Arc::clone(&self.0.tally));
@@ -100,7 +97,7 @@ impl<R: Resident> Directory<R> {
             Err(fault) => return refused(fault),
         };
         let (reply, ticket, answer) = question(now, deadline, Some(permit));
-        self.put(Envelope { key, class, ask: ask(reply), ticket: Some(ticket) });
+        self.put(Envelope::question(key, class, ask(reply), ticket));
         answer
     }
 
@@ -118,7 +115,7 @@ impl<R: Resident> Directory<R> {
             return refused(Fault::Expired);
         }
         let (reply, ticket, answer) = question(now, deadline, None);
-        self.put(Envelope { key, class: Class::Completion, ask: ask(reply), ticket: Some(ticket) });
+        self.put(Envelope::question(key, Class::Completion, ask(reply), ticket));
         answer
     }
 

@@ -240,7 +240,6 @@ impl Keeping {
     /// Lets something happen to a payment that is at hand.
     pub fn step(&mut self, now: Timestamp, id: PaymentId, event: Event) -> Option<Verdict> {
         let mut kept = self.kept.remove(&id)?;
-        let before = kept.payment.phase().name();
         let was_decided = kept.payment.outcome().is_some();
         let (payment, commands) = {
             let in_hand = [id];
@@ -248,7 +247,7 @@ impl Keeping {
             kept.payment.step(now, event)
         };
         kept.last_failure = commands.facts.iter().fold(kept.last_failure, last_failure);
-        PaymentTally::get().moved(before, payment.phase().name());
+        kept.place.moved(&payment, now);
         if let Some(outcome) = payment.outcome().filter(|_| !was_decided) {
             PaymentTally::get().decided(&outcome, now.since(kept.began));
             kept.seat = None;

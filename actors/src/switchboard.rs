@@ -22,6 +22,7 @@ use crate::keeping::{KeepingAsk, went_through};
 use crate::one_time_code::{CodeVerdict, OneTimeCode};
 use crate::outbox::OutboxAsk;
 use crate::payer::{EventNumber, Listening, PayerAsk};
+use crate::payment_tally::PaymentTally;
 use crate::planted::{Bug, is_planted};
 use crate::platform_errands::{answered, platform_deadline};
 use crate::ports::code_sender::CodeNotSent;
@@ -505,6 +506,11 @@ impl Switchboard {
             self.world.rooms().outboxes.post(*platform, OutboxAsk::WakeUp);
         }
         keepers.len()
+    }
+
+    /// Brings the metrics up to date that age while nothing happens; to be called when somebody looks at them.
+    pub fn show_ages(&self) {
+        PaymentTally::get().show_in_doubt(self.now());
     }
 
     async fn tell_keeper(

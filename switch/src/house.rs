@@ -3,10 +3,13 @@
 //! Journal first, then the clock (never behind the journal), the platforms, the world, the actors on the web workers'
 //! own threads, the doors last. Closing goes the other way: refuse what is new, finish what is begun, hang up, close
 //! the journal. Only here are real servers and real arbiters started.
-use crate::api::{AdminAccess, Codes as ShownCodes, Doors, Ports as DoorPorts, Readiness, Settings, Tokens};
+use crate::api::{
+    AdminAccess, Codes as ShownCodes, Doors, MetricsText, Ports as DoorPorts, Readiness, Settings, Tokens,
+};
 use crate::config::{Checked, Codes, InterfaceKind};
 use crate::line::Lines;
 use crate::overview::LiveOverview;
+use crate::telemetry;
 use actix_rt::ArbiterHandle;
 use actix_web::dev::ServerHandle;
 use actors::directory::{Directory, Limits, Place};
@@ -24,6 +27,7 @@ use adapters::dice::SystemDice;
 use adapters::journal::{self, FileJournal, Options, Recovery, Running};
 use adapters::read_model::sqlite::SqliteReadModel;
 use anyhow::Context;
+use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -86,7 +90,8 @@ impl House {
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new()?);
         let read_model = SqliteReadModel::open(&node.read_model).context("node.read_model")?;
         let read_model = Arc::new(read_model);
-        let world = Arc::new(world(&checked, &journal.journal, &clock, &dice)?);
+        let bindings = bindings(&checked);
+        let world = Arc::new(world(&checked, &journal.journal, &bindings, &clock, &dice)?);
         let gate = Gate::new(checked.config.limits.inside_max, GATE_WAIT);
         let rooms = rooms(&checked, &gate, &clock);
         world.furnish(rooms.clone());
@@ -104,7 +109,7 @@ impl House {
             tokens: tokens(&checked, dice.as_ref())?,
             history: Arc::clone(&history),
             overview: Arc::new(overview.clone()),
-            metrics: Arc::new(move || metrics.render()),
+            metrics: metrics_page(&checked, metrics, &switchboard, &bindings),
             readiness: readiness(&is_ready),
             lines: Arc::clone(&lines),
         };
@@ -190,18 +195,42 @@ fn last_instant(journal: &Running) -> Timestamp {
     last.unwrap_or(Timestamp::from_micros(0))
 }
 
+fn bindings(checked: &Checked) -> Arc<MemoryBindingStore> {
+    let terminals = checked.roster.terminals();
+    gauge!("turnout_terminals").set(u32::try_from(terminals).map_or(f64::MAX, f64::from));
+    Arc::new(MemoryBindingStore::new(NonZeroUsize::new(terminals).unwrap_or(NonZeroUsize::MIN)))
+}
+
+/// What ages while nothing happens, and what the system knows, is looked up when somebody looks.
+fn metrics_page(
+    checked: &Checked,
+    handle: PrometheusHandle,
+    board: &Switchboard,
+    bindings: &Arc<MemoryBindingStore>,
+) -> MetricsText {
+    let (board, bindings) = (board.clone(), Arc::clone(bindings));
+    let folder = checked.config.node.journal.clone();
+    telemetry::process::introduce(Duration::from_micros(board.now().micros()));
+    let bound = gauge!("turnout_bindings");
+    Arc::new(move || {
+        board.show_ages();
+        bound.set(u32::try_from(bindings.bound(board.now())).map_or(f64::MAX, f64::from));
+        telemetry::page(&handle, &folder)
+    })
+}
+
 fn world(
     checked: &Checked,
     journal: &FileJournal,
+    bindings: &Arc<MemoryBindingStore>,
     clock: &Arc<dyn Clock>,
     dice: &Arc<dyn Dice>,
 ) -> anyhow::Result<World> {
-    let terminals_max = NonZeroUsize::new(checked.roster.terminals()).unwrap_or(NonZeroUsize::MIN);
     let ports = Ports {
         clock: clock.clone(),
         dice: dice.clone(),
         journal: Arc::new(journal.clone()),
-        bindings: Arc::new(MemoryBindingStore::new(terminals_max)),
+        bindings: bindings.clone(),
         roster: checked.roster.clone(),
         codes: platforms::code_sender(checked),
         platforms: platforms::connected(checked, clock, dice)?,

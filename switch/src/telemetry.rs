@@ -5,10 +5,12 @@
 use catalogue::{Kind, METRICS};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 pub mod catalogue;
+pub mod process;
 
 /// How often the exporter tidies what it has gathered.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -27,6 +29,14 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     let handle = builder.install_recorder()?;
     catalogue::describe();
     Ok(handle)
+}
+
+/// The page of metrics as it is now; `folder` is where the journal lies.
+pub fn page(handle: &PrometheusHandle, folder: &Path) -> String {
+    process::measure(folder);
+    let mut page = handle.render();
+    page.push_str(&process::cpu_lines(catalogue::CPU_HELP));
+    page
 }
 
 /// Keeps the exporter tidy for as long as the process lives; without it, histograms grow.

@@ -14,6 +14,7 @@ use crate::keeping::went_through;
 use crate::merchant::Seat;
 use crate::outbox::OutboxAsk;
 use crate::payer::PayerAsk;
+use crate::payment_tally::Place;
 use crate::planted::{Bug, is_planted};
 use crate::report::{Report, Until};
 use crate::world::World;
@@ -25,6 +26,7 @@ const WAITERS_MAX: usize = 8;
 pub(super) struct Kept {
     pub(super) payment: Payment,
     pub(super) began: Timestamp,
+    pub(super) place: Place,
     pub(super) last_failure: Option<Failure>,
     /// The place of its newest fact in the journal.
     pub(super) seq: Seq,
@@ -42,10 +44,16 @@ struct Waiter {
 }
 
 impl Kept {
-    pub(super) const fn new(payment: Payment, began: Timestamp) -> Self {
+    pub(super) fn new(payment: Payment, began: Timestamp) -> Self {
+        let place = Place::begun(&payment, began);
+        Self::at(payment, began, place)
+    }
+
+    const fn at(payment: Payment, began: Timestamp, place: Place) -> Self {
         Self {
             payment,
             began,
+            place,
             last_failure: None,
             seq: Seq(0),
             seat: None,
@@ -58,7 +66,8 @@ impl Kept {
     pub(super) fn rebuilt(payment: Payment, now: Timestamp, facts: &[Stamped]) -> Self {
         let began = facts.first().map_or(now, |first| first.at);
         let failure = facts.iter().map(|stamped| &stamped.fact).fold(None, last_failure);
-        Self { last_failure: failure, ..Self::new(payment, began) }
+        let place = Place::found(&payment, now, facts);
+        Self { last_failure: failure, ..Self::at(payment, began, place) }
     }
 
     /// What the incarnation before had yet to tell is not known, so everybody is told how it stands: the outbox,

@@ -8,8 +8,9 @@ use crate::answer::{Fault, Ticket};
 use crate::domain::time::Timestamp;
 use crate::gate::Class;
 use crate::planted::{Bug, is_planted};
+use crate::ports::clock::Clock;
 use crate::resident::Resident;
-use crate::tally::{Shed, Sheds};
+use crate::tally::{Shed, Sheds, Waiting, Waits};
 use futures_util::task::AtomicWaker;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,12 +23,19 @@ pub(crate) struct Envelope<R: Resident> {
     pub(crate) ask: R::Ask,
     /// Only a question has one; a message between residents has none and is never refused for time.
     pub(crate) ticket: Option<Arc<Ticket>>,
+    /// Since it was posted.
+    waiting: Option<Waiting>,
 }
 
 impl<R: Resident> Envelope<R> {
+    /// A question.
+    pub(crate) fn question(key: R::Key, class: Class, ask: R::Ask, ticket: Arc<Ticket>) -> Self {
+        Self { key, class, ask, ticket: Some(ticket), waiting: None }
+    }
+
     /// A message from inside: it goes on with something begun.
     pub(crate) fn internal(key: R::Key, ask: R::Ask) -> Self {
-        Self { key, class: Class::Completion, ask, ticket: None }
+        Self { key, class: Class::Completion, ask, ticket: None, waiting: None }
     }
 
     /// The message, unless nobody would have anything from its being worked on.
@@ -45,6 +53,14 @@ impl<R: Resident> Envelope<R> {
         None
     }
 
+    /// What it says, to whoever hears it now.
+    pub(crate) fn opened(self, now: Timestamp) -> (R::Ask, Option<Arc<Ticket>>) {
+        if let Some(waiting) = self.waiting {
+            waiting.ended(now);
+        }
+        (self.ask, self.ticket)
+    }
+
     /// Ends the message unheard.
     pub(crate) fn refuse(self, fault: Fault) {
         if let Some(ticket) = &self.ticket {
@@ -60,6 +76,8 @@ impl<R: Resident> Envelope<R> {
 /// The letter box of one shard.
 pub(crate) struct Intake<R: Resident> {
     sorted: Mutex<Sorted<R>>,
+    clock: Arc<dyn Clock>,
+    waits: Waits,
     bell: AtomicWaker,
 }
 
@@ -70,13 +88,14 @@ struct Sorted<R: Resident> {
 }
 
 impl<R: Resident> Intake<R> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, waits: Waits) -> Self {
         let sorted = Sorted { mail: BTreeMap::new(), doomed: Vec::new(), restless: Vec::new() };
-        Self { sorted: Mutex::new(sorted), bell: AtomicWaker::new() }
+        Self { sorted: Mutex::new(sorted), clock, waits, bell: AtomicWaker::new() }
     }
 
     /// Takes a message in.
-    pub(crate) fn post(&self, envelope: Envelope<R>) {
+    pub(crate) fn post(&self, mut envelope: Envelope<R>) {
+        envelope.waiting = Some(self.waits.began(self.clock.now()));
         self.sorted().mail.entry(envelope.class).or_default().push_back(envelope);
         self.ring();
     }

@@ -83,9 +83,9 @@ impl<R: Resident> Shell<R> {
     }
 
     fn hear(&mut self, envelope: Envelope<R>, ctx: &mut Context<Self>) {
-        let floor = self.floor();
-        if let Some(Envelope { ask, ticket, .. }) = envelope.if_wanted(floor.clock.now(), &floor.tally.sheds)
-        {
+        let (now, sheds) = (self.floor().clock.now(), &self.floor().tally.sheds);
+        if let Some(envelope) = envelope.if_wanted(now, sheds) {
+            let (ask, ticket) = envelope.opened(now);
             self.attend(ticket.as_deref(), ctx, |resident, now, desk| resident.hear(now, ask, desk));
         }
     }

@@ -44,6 +44,13 @@ impl MemoryBindingStore {
         self.rooms().stays.len()
     }
 
+    /// How many phones stand at a terminal; what has run out by `now` is forgotten on the way.
+    pub fn bound(&self, now: Timestamp) -> usize {
+        let mut rooms = self.rooms();
+        rooms.forget_ended(now);
+        rooms.places.len()
+    }
+
     /// Whether it remembers none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -84,6 +91,12 @@ impl Rooms {
     fn forget_payer(&mut self, payer: PayerId, terminal: TerminalId) {
         if self.places.get(&payer) == Some(&terminal) {
             self.places.remove(&payer);
+        }
+    }
+
+    fn forget_ended(&mut self, now: Timestamp) {
+        while let Some((_, terminal)) = self.ends.first().copied().filter(|(until, _)| until.is_over(now)) {
+            self.forget(terminal);
         }
     }
 
@@ -141,6 +154,21 @@ mod tests {
 
     fn store(terminals_max: usize) -> MemoryBindingStore {
         MemoryBindingStore::new(NonZeroUsize::new(terminals_max).expect("more than none"))
+    }
+
+    #[test]
+    fn only_phones_that_stand_somewhere_now_are_counted() {
+        let (store, at) = (store(100), Timestamp::from_micros);
+        let claim = |payer: &str| Claim { payer: PayerId::new(payer).expect("an id"), epoch: 1 };
+        let until = |micros| Deadline::at(at(micros));
+        for (terminal, payer, ends) in [("T1", "anna", 10), ("T2", "bert", 20), ("T3", "cleo", 30)] {
+            let terminal = TerminalId::new(terminal).expect("an id");
+            complete(store.bind(terminal, claim(payer), until(ends))).expect("kept");
+        }
+        complete(store.release(TerminalId::new("T2").expect("an id"), 1)).expect("released");
+        assert_eq!(store.bound(at(5)), 2);
+        assert_eq!((store.bound(at(15)), store.len()), (1, 2));
+        assert_eq!((store.bound(at(35)), store.len()), (0, 0));
     }
 
     #[test]

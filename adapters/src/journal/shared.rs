@@ -42,13 +42,13 @@ impl Shared {
         segments: BTreeMap<u32, Header>,
     ) -> Self {
         Self {
+            gauges: Gauges::new(options.pending_max),
             options,
             disk,
             clock,
             files,
             intake,
             desk: Desk::default(),
-            gauges: Gauges::new(),
             lives: Mutex::new(lives),
             segments: Mutex::new(segments),
         }

@@ -240,6 +240,7 @@ impl Writer {
         self.last_batch = count;
         self.shared.intake.settled(self.mark.seq.0, count);
         self.measure(count, added);
+        self.measure_waits(&calls);
         Ok(())
     }
 
@@ -263,6 +264,14 @@ impl Writer {
         gauges.segment_bytes.set(f64::from(self.mark.end.offset()));
         let pending = u32::try_from(self.shared.intake.pending()).unwrap_or(u32::MAX);
         gauges.pending_records.set(f64::from(pending));
+    }
+
+    /// From when an entry became true until the disk had it. Their clock may be ahead of this one: then it shows nothing.
+    fn measure_waits(&self, calls: &[Call]) {
+        let now = self.shared.clock.now();
+        for call in calls.iter().filter(|call| call.carry.is_none()) {
+            self.shared.gauges.wait_seconds.record(now.since(call.at).as_secs_f64());
+        }
     }
 
     async fn next_segment(&mut self) -> io::Result<()> {

@@ -80,7 +80,7 @@ impl SandboxPlatform {
     ) -> Result<Self, AddressFault> {
         let origin = origin(&settings.address).ok_or(AddressFault)?;
         let [starting, ending] = [(); 2].map(|()| Semaphore::new(settings.in_flight_max));
-        let tally = Tally::of(settings.id);
+        let tally = Tally::of(settings.id, settings.in_flight_max);
         Ok(Self(Arc::new(Door { settings, origin, client, clock, dice, tally, starting, ending })))
     }
 }
@@ -196,6 +196,7 @@ impl Door {
         read: impl Fn(u16, &[u8]) -> Result<T, Unbelieved>,
     ) -> T {
         let (operation, asked_at) = (question.operation, self.clock.now());
+        let _under_way = self.tally.began(operation);
         let outcome = match self.send(question).await {
             Ok(answer) => self.believe(read(answer.status.as_u16(), &answer.body)),
             Err(Some(Unanswered::Unknown(_))) => T::unknown(),

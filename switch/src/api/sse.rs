@@ -11,6 +11,7 @@ use actors::domain::time::Deadline;
 use actors::payer::{Change, EventNumber, Listening};
 use bytes::Bytes;
 use futures_util::stream;
+use metrics::{Gauge, gauge};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ impl Streams {
     /// At most `most` streams.
     pub fn at_most(most: usize) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
+        gauge!("turnout_http_streams_limit").set(u32::try_from(most).map_or(f64::MAX, f64::from));
         Self { places: Arc::new(Semaphore::new(most)), draining: Arc::new(watch::Sender::new(false)) }
     }
 
@@ -52,14 +54,23 @@ impl Streams {
         }
         let permit = Arc::clone(&self.places).try_acquire_owned();
         let permit = permit.map_err(|_| full().retry_after(Duration::from_secs(5)))?;
-        Ok(Place { draining: self.draining.subscribe(), _permit: permit })
+        let open = gauge!("turnout_http_streams");
+        open.increment(1.0);
+        Ok(Place { draining: self.draining.subscribe(), open, _permit: permit })
     }
 }
 
 /// A stream's place; given back when the stream ends.
 pub struct Place {
     draining: watch::Receiver<bool>,
+    open: Gauge,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.decrement(1.0);
+    }
 }
 
 /// The number that a phone saw last, `{incarnation}-{number}`; `None` where it is not one of ours.

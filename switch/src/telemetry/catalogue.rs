@@ -38,8 +38,14 @@ const ANSWERS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 /// Records in one group commit.
 const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
+/// Amounts, from a coffee to a car's repair, in whatever currency.
+const AMOUNTS: &[f64] =
+    &[1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 5000.0, 25000.0, 100_000.0];
+/// Counted by the system, not by the recorder.
+pub(super) const CPU_HELP: &str = "Processor time that this process has used.";
+
 /// All of them, by the room in which they are counted.
-pub const METRICS: [Metric; 43] = [
+pub const METRICS: [Metric; 69] = [
     counter(
         "turnout_payments_total",
         "Payments that were decided, by outcome and by the reason of a refusal.",
@@ -49,7 +55,26 @@ pub const METRICS: [Metric; 43] = [
         PATIENCE,
         "From the terminal's order to its answer, people's time included.",
     ),
+    histogram(
+        "turnout_payment_amount",
+        Unit::Count,
+        AMOUNTS,
+        "Amounts of approved payments, in the currency's own unit.",
+    ),
     counter("turnout_payment_phases_total", "Payments that entered a phase."),
+    seconds("turnout_payment_phase_seconds", ANSWERS, "How long payments stayed in a phase that they left."),
+    gauge("turnout_payments_open", Unit::Count, "Payments that are in a phase now and will leave it."),
+    gauge("turnout_in_doubt_payments", Unit::Count, "Payments of which nobody knows whether money moved."),
+    gauge(
+        "turnout_in_doubt_amount",
+        Unit::Count,
+        "The amount of payments of which nobody knows whether money moved, in the currency's own unit.",
+    ),
+    gauge(
+        "turnout_in_doubt_oldest_seconds",
+        Unit::Seconds,
+        "How long the payment that is in doubt for the longest has been so.",
+    ),
     counter("turnout_alarms_total", "Payments that a person has to look at, by reason."),
     gauge(
         "turnout_outbox_owed",
@@ -61,7 +86,16 @@ pub const METRICS: [Metric; 43] = [
         Unit::Seconds,
         "How long the oldest of what is owed to a platform has been owed.",
     ),
+    gauge("turnout_bindings", Unit::Count, "Phones that stand at a terminal."),
+    gauge("turnout_terminals", Unit::Count, "Terminals that are known, awake or asleep."),
     gauge("turnout_actors_live", Unit::Count, "Actors in memory."),
+    gauge(
+        "turnout_actors_limit",
+        Unit::Count,
+        "Actors that there may be in memory before idle ones are put to sleep.",
+    ),
+    gauge("turnout_inbox_messages", Unit::Count, "Messages that wait to be heard by an actor."),
+    seconds("turnout_inbox_wait_seconds", WORK, "From a message's posting until an actor heard it."),
     counter("turnout_actors_woken_total", "Actors woken from the journal for a message."),
     counter("turnout_actors_slept_total", "Idle actors put to sleep."),
     counter("turnout_actors_crashes_total", "Panics, deaths and failed wakes of actors."),
@@ -83,6 +117,8 @@ pub const METRICS: [Metric; 43] = [
         "From a request's head to its answer, waits that were asked for included.",
     ),
     gauge("turnout_http_in_flight", Unit::Count, "Requests that are being answered."),
+    gauge("turnout_http_streams", Unit::Count, "Event streams that are open."),
+    gauge("turnout_http_streams_limit", Unit::Count, "Event streams that may be open at once."),
     counter(
         "turnout_line_messages_total",
         "Messages of terminals that were answered, by line, class of the MTI and response code.",
@@ -108,6 +144,17 @@ pub const METRICS: [Metric; 43] = [
         ANSWERS,
         "From a request to a platform until its outcome was decided.",
     ),
+    gauge("turnout_platform_in_flight", Unit::Count, "Requests to platforms that are under way."),
+    gauge(
+        "turnout_platform_in_flight_limit",
+        Unit::Count,
+        "Requests to platforms that may be under way at once; those beyond are not sent.",
+    ),
+    gauge(
+        "turnout_platform_unanswered_in_a_row",
+        Unit::Count,
+        "Requests since the platform last answered one; 0 while it answers.",
+    ),
     counter(
         "turnout_platform_lies_total",
         "Answers of platforms that name another payment, amount or currency than was asked about.",
@@ -115,7 +162,15 @@ pub const METRICS: [Metric; 43] = [
     counter("turnout_journal_records_total", "Records made durable since the start."),
     histogram("turnout_journal_batch_records", Unit::Count, BATCH, "Records in one write and sync."),
     seconds("turnout_journal_sync_seconds", WORK, "Duration of one write and sync."),
+    seconds("turnout_journal_wait_seconds", WORK, "From a record's being true until the disk had it."),
     gauge("turnout_journal_pending_records", Unit::Count, "Records that wait for the disk."),
+    gauge(
+        "turnout_journal_pending_limit_records",
+        Unit::Count,
+        "Records that may wait for the disk before new work is refused.",
+    ),
+    gauge("turnout_journal_disk_free_bytes", Unit::Bytes, "Bytes free on the journal's disk."),
+    gauge("turnout_journal_disk_bytes", Unit::Bytes, "Bytes of the journal's disk."),
     gauge("turnout_journal_segment_bytes", Unit::Bytes, "Bytes used of the present segment."),
     counter("turnout_journal_torn_tails_total", "Torn tails that were cut back at a start."),
     counter("turnout_journal_snapshots_ignored_total", "Snapshots that could not be believed at a start."),
@@ -135,6 +190,16 @@ pub const METRICS: [Metric; 43] = [
         Unit::Count,
         "Records that are in the journal and not yet in the read model.",
     ),
+    gauge("turnout_build_info", Unit::Count, "Always 1; which build this is."),
+    gauge(
+        "turnout_process_start_time_seconds",
+        Unit::Seconds,
+        "When this process started, in seconds since the epoch.",
+    ),
+    counter("turnout_process_cpu_seconds_total", CPU_HELP),
+    gauge("turnout_process_resident_bytes", Unit::Bytes, "Memory of this process that is resident."),
+    gauge("turnout_process_open_files", Unit::Count, "Files and sockets that this process holds open."),
+    gauge("turnout_process_open_files_limit", Unit::Count, "Files and sockets that it may hold open."),
 ];
 
 /// Tells the recorder what each metric is.
