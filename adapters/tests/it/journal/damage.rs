@@ -194,7 +194,7 @@ fn a_terminals_book_is_shown_with_its_terminal() {
         assert_eq!(
             lines[0],
             format!(
-                "         1 {time} T000001 book keys 0123456789abcdef after 0000000000000007 \
+                "         1 {time} T000001 book keys offered 0123456789abcdef after 0000000000000007 \
                  settled EUR up to {time} by settle-1, out of balance: \
                  claimed 1/1250 0/0 0/0 0/0; counted 2/2500 0/0 0/0 0/0"
             )
