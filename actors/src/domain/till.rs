@@ -38,12 +38,21 @@ pub struct Count {
 pub struct Totals {
     /// Sales.
     pub debits: Count,
-    /// Sales that were taken back.
+    /// Sales that were taken back, whole or in part.
     pub debit_reversals: Count,
     /// Refunds.
     pub credits: Count,
     /// Refunds of which nothing came.
     pub credit_reversals: Count,
+}
+
+/// What was counted of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The totals.
+    pub totals: Totals,
+    /// How many of the reversals took back a part, so that a smaller sale is left: some terminals count that instead.
+    pub parts: u64,
 }
 
 /// For which terminal, in which currency and over which time is counted.
@@ -73,7 +82,7 @@ pub struct Settlement {
     /// What the terminal counted.
     pub claimed: Totals,
     /// What we counted.
-    pub counted: Totals,
+    pub counted: Counted,
 }
 
 /// A settlement that was made: what the terminal is told, however often it asks.
@@ -178,8 +187,11 @@ impl Count {
     /// None at all.
     pub const ZERO: Self = Self { number: 0, amount: 0 };
 
-    const fn and(self, amount: u64) -> Self {
-        Self { number: self.number.saturating_add(1), amount: self.amount.saturating_add(amount) }
+    const fn and(self, other: Self) -> Self {
+        Self {
+            number: self.number.saturating_add(other.number),
+            amount: self.amount.saturating_add(other.amount),
+        }
     }
 }
 
@@ -191,32 +203,58 @@ impl Totals {
         credits: Count::ZERO,
         credit_reversals: Count::ZERO,
     };
+}
 
-    /// The totals of these bookings.
+impl Counted {
+    /// Nothing at all.
+    pub const ZERO: Self = Self { totals: Totals::ZERO, parts: 0 };
+
+    /// What these bookings come to.
     pub fn of<'a>(bookings: impl IntoIterator<Item = &'a Booking>) -> Self {
-        bookings.into_iter().fold(Self::ZERO, |mut totals, booking| {
-            let count = totals.of_kind(booking.kind);
-            *count = count.and(booking.money.amount().minor_units());
-            totals
+        bookings.into_iter().fold(Self::ZERO, |counted, booking| {
+            counted.and(booking.kind, Count { number: 1, amount: booking.money.amount().minor_units() })
         })
     }
 
-    /// The count of one kind.
-    pub const fn of_kind(&mut self, kind: BookingKind) -> &mut Count {
-        match kind {
-            BookingKind::Debit => &mut self.debits,
-            BookingKind::DebitReversal => &mut self.debit_reversals,
-            BookingKind::Credit => &mut self.credits,
-            BookingKind::CreditReversal => &mut self.credit_reversals,
-        }
+    /// And so many bookings of this kind.
+    #[must_use]
+    pub const fn and(mut self, kind: BookingKind, more: Count) -> Self {
+        let totals = &mut self.totals;
+        let count = match kind {
+            BookingKind::Debit => &mut totals.debits,
+            BookingKind::DebitReversal => &mut totals.debit_reversals,
+            BookingKind::PartReversal => {
+                self.parts = self.parts.saturating_add(more.number);
+                &mut totals.debit_reversals
+            }
+            BookingKind::Credit => &mut totals.credits,
+            BookingKind::CreditReversal => &mut totals.credit_reversals,
+        };
+        *count = count.and(more);
+        self
     }
 
-    /// Whether both come to the same sales and the same refunds, in number and amount, once what was taken back is
-    /// off. Not line by line: a sale that was approved and taken back because the terminal never heard of it is two
-    /// lines here and none there.
-    pub fn balances(&self, other: &Self) -> bool {
-        net_is_equal(self.debits, self.debit_reversals, other.debits, other.debit_reversals)
-            && net_is_equal(self.credits, self.credit_reversals, other.credits, other.credit_reversals)
+    /// Whether a terminal that claims these totals means the same sales and the same refunds, in number and amount, once
+    /// what was taken back is off. Not line by line: a sale that was approved and taken back because the terminal never
+    /// heard of it is two lines here and none there. What was taken back in part may be a reversal there, as it is here,
+    /// or a sale that is so much smaller: the amounts are the same, the numbers differ by one.
+    pub fn balances(&self, claimed: &Totals) -> bool {
+        let Self { totals: ours, parts } = self;
+        let is_equal = |ours: (u64, u64), theirs: (u64, u64)| more(ours, theirs) == Some(0);
+        is_equal(
+            (ours.debits.amount, ours.debit_reversals.amount),
+            (claimed.debits.amount, claimed.debit_reversals.amount),
+        ) && is_equal(
+            (ours.credits.number, ours.credit_reversals.number),
+            (claimed.credits.number, claimed.credit_reversals.number),
+        ) && is_equal(
+            (ours.credits.amount, ours.credit_reversals.amount),
+            (claimed.credits.amount, claimed.credit_reversals.amount),
+        ) && more(
+            (ours.debits.number, ours.debit_reversals.number),
+            (claimed.debits.number, claimed.debit_reversals.number),
+        )
+        .is_some_and(|smaller| smaller <= u128::from(*parts))
     }
 }
 
@@ -232,7 +270,8 @@ impl Settled {
         let Settlement { key, currency, after, upto, claimed, counted } = asked;
         // A clock that was set back must not have the next one count again what was counted before.
         let upto = upto.max(after);
-        Self { key, currency, after, upto, claimed, counted, balanced: claimed.balances(&counted) }
+        let balanced = counted.balances(&claimed);
+        Self { key, currency, after, upto, claimed, counted: counted.totals, balanced }
     }
 }
 
@@ -243,8 +282,8 @@ fn superseded(settled: &[Settled]) -> Option<usize> {
     currencies().enumerate().position(|at| !is_newest(at))
 }
 
-/// `a - b == c - d`, without going below zero.
-fn net_is_equal(a: Count, b: Count, c: Count, d: Count) -> bool {
+/// How much more is left of theirs than of ours, each once what was taken back is off; `None` if it is less.
+fn more(ours: (u64, u64), theirs: (u64, u64)) -> Option<u128> {
     let sum = |x: u64, y: u64| u128::from(x).saturating_add(u128::from(y));
-    sum(a.number, d.number) == sum(c.number, b.number) && sum(a.amount, d.amount) == sum(c.amount, b.amount)
+    sum(theirs.0, ours.1).checked_sub(sum(ours.0, theirs.1))
 }

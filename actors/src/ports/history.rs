@@ -10,7 +10,7 @@ use crate::domain::payment::phase::{Phase, Refund};
 use crate::domain::payment::status::Status;
 use crate::domain::payment::{Outcome, Payment};
 use crate::domain::response_code::Refusal;
-use crate::domain::till::{Period, Totals};
+use crate::domain::till::{Counted, Period};
 use crate::domain::time::Timestamp;
 
 /// The read model's questions.
@@ -24,7 +24,7 @@ pub trait History: Send + Sync {
     fn caught_up(&self, with: Seq) -> Answer<Result<(), HistoryFault>>;
     /// What a terminal sold and gave back: see [`crate::domain::till::booking`]. Counts what has been taken in, so ask
     /// for [`Self::caught_up`] first.
-    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>>;
+    fn totals(&self, period: Period) -> Answer<Result<Counted, HistoryFault>>;
 }
 
 /// What is searched for; what is `None` does not matter.

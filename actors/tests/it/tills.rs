@@ -5,9 +5,10 @@ use actors::answer::Fault;
 use actors::domain::journal::Entry;
 use actors::domain::money::Currency;
 use actors::domain::payment::Payment;
-use actors::domain::till::booking::{Booking, BookingKind};
+use actors::domain::payment::command::Fact;
+use actors::domain::till::booking::{Booking, BookingKind, name_of_part};
 use actors::domain::till::keys::{KeyGeneration, KeyRequest, WorkingKeys};
-use actors::domain::till::{Count, Period, Settled, Settlement, TillBook, Totals, Unsettled};
+use actors::domain::till::{Count, Counted, Period, Settled, Settlement, TillBook, Totals, Unsettled};
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::contract::samples;
 use actors::ports::history::History;
@@ -51,13 +52,18 @@ const fn sales(number: u64) -> Totals {
     Totals { debits: count(number, number * 1_250), ..Totals::ZERO }
 }
 
+/// Nothing of it was taken back in part.
+const fn whole(totals: Totals) -> Counted {
+    Counted { totals, parts: 0 }
+}
+
 const fn instant(micros: u64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
 /// What a terminal asks under `name`, with the same totals on both sides.
 fn asked(name: &str, code: &str, after: u64, upto: u64) -> Settlement {
-    let (claimed, counted) = (sales(1), sales(1));
+    let (claimed, counted) = (sales(1), whole(sales(1)));
     let (after, upto) = (instant(after), instant(upto));
     Settlement { key: key(name), currency: currency(code), after, upto, claimed, counted }
 }
@@ -131,28 +137,51 @@ fn a_line_that_believes_whoever_asks_hands_over_others_each_time_and_never_takes
 #[test]
 fn totals_balance_by_what_is_left_of_them() {
     let taken_back = Totals { debit_reversals: count(1, 1_250), ..sales(2) };
-    assert!(taken_back.balances(&sales(1)) && sales(1).balances(&taken_back));
-    assert!(!taken_back.balances(&sales(2)));
+    assert!(whole(taken_back).balances(&sales(1)) && whole(sales(1)).balances(&taken_back));
+    assert!(!whole(taken_back).balances(&sales(2)));
     let other_amount = Totals { debits: count(1, 1_251), ..Totals::ZERO };
     let other_number = Totals { debits: count(2, 1_250), ..Totals::ZERO };
-    assert!(!sales(1).balances(&other_amount) && !sales(1).balances(&other_number));
+    assert!(!whole(sales(1)).balances(&other_amount) && !whole(sales(1)).balances(&other_number));
     let only_back = Totals { debit_reversals: count(1, 1_250), ..Totals::ZERO };
-    assert!(only_back.balances(&only_back) && !only_back.balances(&Totals::ZERO), "less than nothing");
+    assert!(
+        whole(only_back).balances(&only_back) && !whole(only_back).balances(&Totals::ZERO),
+        "less than nothing"
+    );
     let refund = Totals { credits: count(1, 1_250), ..sales(2) };
-    assert!(!refund.balances(&sales(1)), "a refund is no sale taken back");
+    assert!(!whole(refund).balances(&sales(1)), "a refund is no sale taken back");
     let refused = Totals { credit_reversals: count(1, 1_250), ..refund };
-    assert!(refused.balances(&sales(2)));
+    assert!(whole(refused).balances(&sales(2)));
     let most = Totals { debits: count(u64::MAX, u64::MAX), ..Totals::ZERO };
-    assert!(most.balances(&most) && !most.balances(&Totals::ZERO));
+    assert!(whole(most).balances(&most) && !whole(most).balances(&Totals::ZERO));
+}
+
+#[test]
+fn a_part_that_was_taken_back_may_be_a_reversal_or_a_smaller_sale_to_the_terminal() {
+    let counted = Counted { totals: Totals { debit_reversals: count(2, 500), ..sales(3) }, parts: 2 };
+    let reversals = counted.totals;
+    let smaller = Totals { debits: count(3, 3_250), ..Totals::ZERO };
+    let one_of_each = Totals { debits: count(3, 3_500), debit_reversals: count(1, 250), ..Totals::ZERO };
+    for claimed in [reversals, smaller, one_of_each] {
+        assert!(counted.balances(&claimed), "{claimed:?}");
+    }
+    let one_too_many = Totals { debits: count(4, 3_250), ..Totals::ZERO };
+    let one_forgotten = Totals { debits: count(3, 3_500), ..Totals::ZERO };
+    let of_both = Totals { debits: count(3, 3_250), debit_reversals: count(2, 500), ..Totals::ZERO };
+    let as_refunds = Totals { credits: count(2, 500), ..sales(3) };
+    for claimed in [one_too_many, one_forgotten, of_both, as_refunds, Totals::ZERO] {
+        assert!(!counted.balances(&claimed), "{claimed:?}");
+    }
+    assert!(!whole(reversals).balances(&smaller), "whole sales that were taken back leave none");
 }
 
 #[test]
 fn a_repeat_is_told_the_same_and_the_same_key_with_other_totals_nothing() {
-    let first = Settlement { counted: sales(2), ..asked("a", "EUR", 0, 10) };
+    let first = Settlement { counted: whole(sales(2)), ..asked("a", "EUR", 0, 10) };
     let (settled, book) = TillBook::default().settle(first.clone()).unwrap();
     assert!(!settled.balanced);
     let book = written(&book.unwrap(), asked("b", "EUR", 10, 20));
-    let later = Settlement { after: instant(20), upto: instant(30), counted: sales(9), ..first.clone() };
+    let (after, upto) = (instant(20), instant(30));
+    let later = Settlement { after, upto, counted: whole(sales(9)), ..first.clone() };
     assert_eq!(book.settle(later), Ok((settled.clone(), None)), "what was counted then, not now");
     assert_eq!(book.answered(&first.key, first.currency, &first.claimed), Ok(Some(&settled)));
     let other = Settlement { claimed: sales(2), ..first.clone() };
@@ -231,6 +260,12 @@ fn a_life_books_its_sale_its_refunds_and_what_was_taken_back_of_either_when_it_h
     let sale = (BookingKind::Debit, 6);
     assert_eq!(refused, [sale, (BookingKind::Credit, 7), (BookingKind::CreditReversal, 8)]);
     assert_eq!(with(vec![samples::taken_back(1, 1)]), [sale, (BookingKind::DebitReversal, 7)]);
+    let part = (BookingKind::PartReversal, 7);
+    assert_eq!(with(vec![samples::part_owed(1, 1)]), [sale, part]);
+    let name = name_of_part(&key("k1")).unwrap();
+    let refused = Entry::Payment(samples::payment(1, 1), Fact::RefundRefused(name));
+    let restored = with(vec![samples::part_owed(1, 1), refused]);
+    assert_eq!(restored, [sale, part, (BookingKind::Debit, 8)], "sold after all");
     let unapproved = paid.iter().take(5).cloned().chain([samples::taken_back(1, 1)]).collect();
     assert_eq!(booked(unapproved), [], "the terminal was told no before there was a yes");
 }

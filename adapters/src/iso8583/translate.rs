@@ -11,6 +11,7 @@ use super::trace::{Class, Day, Period, Trace};
 use actors::domain::identity::{MerchantId, PaymentKey, RefundId, TerminalId};
 use actors::domain::money::{Amount, Currency, Money};
 use actors::domain::response_code::ResponseCode;
+use actors::domain::till::booking::name_of_part;
 use actors::domain::till::{Count, Totals};
 
 /// What an answer about money takes over from its request.
@@ -147,7 +148,7 @@ fn asked_for_money(message: &Message<'_>, terminal: TerminalId, class: Class) ->
 fn advised(message: &Message<'_>, terminal: TerminalId) -> Result<Wish, Unfit> {
     let original = original(message, terminal)?;
     match kind(message)? {
-        [b'0', b'0'] => Ok(Wish::Completed(original, money(message)?, refund_name(message)?)),
+        [b'0', b'0'] => Ok(Wish::Completed(original, money(message)?, part_name(message)?)),
         [b'2', b'0'] => Ok(Wish::GiveBack(original, money(message)?, refund_name(message)?)),
         _ => Err(unsupported()),
     }
@@ -164,7 +165,7 @@ fn taken_back(message: &Message<'_>, terminal: TerminalId) -> Result<Wish, Unfit
         actual.get(..12).and_then(|digits| digits.parse().ok()).and_then(|minor| Amount::new(minor).ok());
     let kept =
         kept.ok_or(wrong(field::REPLACEMENT, "the actual amount stands in its first twelve digits"))?;
-    Ok(Wish::KeepOnly(original, Money::new(kept, currency(message)?), refund_name(message)?))
+    Ok(Wish::KeepOnly(original, Money::new(kept, currency(message)?), part_name(message)?))
 }
 
 fn managed(message: &Message<'_>) -> Result<Wish, Unfit> {
@@ -242,9 +243,16 @@ fn reference(message: &Message<'_>) -> Box<str> {
 
 /// The refund that a message asks for is named after the message: a repeat is the same refund.
 fn refund_name(message: &Message<'_>) -> Result<RefundId, Unfit> {
-    let trace = own_trace(message, Class::Financial)?;
-    let key = trace.key().ok_or(wrong(field::STAN, "six digits"))?;
-    RefundId::new(key.as_str()).map_err(|_| wrong(field::STAN, "six digits"))
+    RefundId::new(own_key(message)?.as_str()).map_err(|_| wrong(field::STAN, "six digits"))
+}
+
+/// And so is what goes back because it takes back a part, which is a reversal to whoever counts.
+fn part_name(message: &Message<'_>) -> Result<RefundId, Unfit> {
+    name_of_part(&own_key(message)?).map_err(|_| wrong(field::STAN, "six digits"))
+}
+
+fn own_key(message: &Message<'_>) -> Result<PaymentKey, Unfit> {
+    own_trace(message, Class::Financial)?.key().ok_or(wrong(field::STAN, "six digits"))
 }
 
 /// Which message this one is.

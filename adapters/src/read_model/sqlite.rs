@@ -10,7 +10,7 @@ use actors::domain::payment::phase::{Refund, RefundState};
 use actors::domain::payment::status::Status;
 use actors::domain::response_code::Refusal;
 use actors::domain::till::booking::{Booking, BookingKind};
-use actors::domain::till::{Count, Period, Totals};
+use actors::domain::till::{Count, Counted, Period};
 use actors::domain::time::Timestamp;
 use actors::ports::Answer;
 use actors::ports::history::{History, HistoryFault, PastPayment, Wanted};
@@ -71,7 +71,7 @@ type Lives = Vec<(PaymentId, Vec<Recorded>)>;
 
 enum Job {
     Find(String, Vec<Value>, oneshot::Sender<Found>),
-    Count(Period, oneshot::Sender<Result<Totals, HistoryFault>>),
+    Count(Period, oneshot::Sender<Result<Counted, HistoryFault>>),
     TakeIn(Vec<Recorded>, Seq, oneshot::Sender<Result<TakenIn, ReadModelFault>>),
     Relearn(Lives, oneshot::Sender<Result<TakenIn, ReadModelFault>>),
 }
@@ -155,7 +155,7 @@ impl History for SqliteReadModel {
         })
     }
 
-    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>> {
+    fn totals(&self, period: Period) -> Answer<Result<Counted, HistoryFault>> {
         let (done, answer) = oneshot::channel();
         let put = self.put(Job::Count(period, done));
         Box::pin(async move {
@@ -199,21 +199,21 @@ impl Work {
         Ok(rows.into_iter().flatten().collect())
     }
 
-    fn count(&self, period: &Period) -> rusqlite::Result<Totals> {
+    fn count(&self, period: &Period) -> rusqlite::Result<Counted> {
         let query = "SELECT kind, COUNT(*), SUM(minor_units) FROM booking \
              WHERE terminal = ? AND currency = ? AND at > ? AND at <= ? GROUP BY kind";
         let mut query = self.connection.prepare_cached(query)?;
         let (terminal, currency) = (period.terminal.as_str(), period.currency.code());
         let mut rows = query.query(params![terminal, currency, micros(period.after), micros(period.upto)])?;
-        let mut totals = Totals::ZERO;
+        let mut counted = Counted::ZERO;
         while let Some(row) = rows.next()? {
             let (kind, number, amount): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let positive = |number: i64| u64::try_from(number).unwrap_or(0);
             if let Some(kind) = BookingKind::named(&kind) {
-                *totals.of_kind(kind) = Count { number: positive(number), amount: positive(amount) };
+                counted = counted.and(kind, Count { number: positive(number), amount: positive(amount) });
             }
         }
-        Ok(totals)
+        Ok(counted)
     }
 
     fn take_in(&mut self, records: &[Recorded], upto: Seq) -> rusqlite::Result<TakenIn> {

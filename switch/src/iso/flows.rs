@@ -12,6 +12,7 @@ use actors::domain::payment::phase::Phase;
 use actors::domain::payment::{Outcome, Payment};
 use actors::domain::response_code::ResponseCode;
 use actors::domain::till::Settled;
+use actors::domain::till::booking::is_part;
 use actors::domain::time::{Deadline, Timestamp};
 use actors::planted::{Bug, is_planted};
 use actors::ports::history::History;
@@ -206,7 +207,7 @@ impl Flows {
         self.trimmed(known, original, kept, name, ResponseCode::INVALID_TRANSACTION).await
     }
 
-    /// What is above `kept` goes back.
+    /// What is above `kept` goes back, less what went back for the same reason before.
     async fn trimmed(
         &self,
         known: Known,
@@ -221,10 +222,13 @@ impl Flows {
             Err(refused) => return Told::code(code_of(refused)),
         };
         let reference = trace.reference(known.terminal);
-        let Phase::Paid(deal, ..) = report.payment.phase() else {
+        let Phase::Paid(deal, _, _, refunds) = report.payment.phase() else {
             return Told::about(if_not_paid, reference);
         };
-        match deal.order.money.minus(kept) {
+        // A repeat finds the same parts before its own.
+        let earlier = refunds.iter().take_while(|refund| refund.id != name).filter(|part| is_part(part.id));
+        let rest = deal.order.money.minus(kept);
+        match earlier.fold(rest, |rest, part| rest?.minus(part.money)) {
             None => Told::about(ResponseCode::INVALID_AMOUNT, reference),
             Some(rest) if rest.is_zero() => Told::about(ResponseCode::APPROVED, reference),
             Some(rest) => self.refunded(known, &report, rest, name, reference).await,

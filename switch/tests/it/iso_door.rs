@@ -130,6 +130,10 @@ fn sale_but<'a>(changes: &[(u8, &'a str)]) -> Vec<(u8, &'a str)> {
 
 async fn stage() -> (House, Handset) {
     tokio::time::pause();
+    opened().await
+}
+
+async fn opened() -> (House, Handset) {
     let house = house();
     let phone = Handset::log_in(&house, "15550000001").await;
     (house, phone)
@@ -309,6 +313,47 @@ async fn a_partial_reversal_keeps_what_it_says_and_refunds_never_exceed_the_rest
     assert_eq!(pos.told("0200", &back("000126", "000000001000")).await.code(), ("0210", "00"));
     assert_eq!(pos.told("0201", &back("000126", "000000001000")).await.code(), ("0210", "00"));
     assert_eq!(pos.told("0200", &back("000127", "000000000001")).await.code(), ("0210", "13"));
+}
+
+#[actix_web::test]
+async fn a_second_partial_reversal_gives_back_what_the_first_did_not() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    pos.sold(&phone, &SALE, "right").await;
+    let part = |stan, kept| sale_but(&[(11, stan), (90, DATA), (95, kept)]);
+    let [ten, eight, eleven] = ["10", "08", "11"].map(|euros| format!("00000000{euros}00{:030}", 0));
+    assert_eq!(pos.told("0400", &part("000124", &ten)).await.code(), ("0410", "00"));
+    assert_eq!(pos.told("0400", &part("000125", &eight)).await.code(), ("0410", "00"));
+    assert_eq!(pos.told("0401", &part("000124", &ten)).await.code(), ("0410", "00"), "the first again");
+    assert_eq!(pos.told("0400", &part("000126", &eleven)).await.code(), ("0410", "13"), "more than is left");
+    let back = |stan, amount| sale_but(&[(3, "200000"), (4, amount), (11, stan), (90, DATA)]);
+    assert_eq!(pos.told("0200", &back("000127", "000000000801")).await.code(), ("0210", "13"));
+    assert_eq!(pos.told("0200", &back("000128", "000000000800")).await.code(), ("0210", "00"));
+}
+
+#[actix_web::test]
+async fn a_terminal_that_books_a_partial_reversal_as_a_reversal_or_a_smaller_sale_is_in_balance() {
+    let kept = format!("000000001000{:030}", 0);
+    let part = sale_but(&[(11, "000124"), (90, DATA), (95, &kept)]);
+    let reversal =
+        [(76, "0000000001"), (77, "0000000001"), (88, "0000000000001250"), (89, "0000000000000250")];
+    let smaller = [(76, "0000000001"), (88, "0000000000001000")];
+    let forgotten = [(76, "0000000001"), (88, "0000000000001250")];
+    let cases: [(&[(u8, &str)], &str); 3] = [(&reversal, "00"), (&smaller, "00"), (&forgotten, "95")];
+    tokio::time::pause();
+    for (claimed, code) in cases {
+        let (house, phone) = opened().await;
+        let pos = Pos::on(&house);
+        pos.sold(&phone, &SALE, "right").await;
+        assert_eq!(pos.told("0400", &part).await.code(), ("0410", "00"));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let settling = [(7, "1122101530"), (11, "000201"), (41, "T1"), (50, "978")];
+        let told = pos.told("0500", &[&settling, claimed].concat()).await;
+        assert_eq!(told.code(), ("0510", code), "{claimed:?}");
+        for (n, ours) in reversal {
+            assert_eq!(told.fields[&n], ours, "field {n}");
+        }
+    }
 }
 
 #[actix_web::test]

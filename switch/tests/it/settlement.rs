@@ -4,10 +4,11 @@ mod settled;
 
 use crate::visitors::{Handset, Till};
 use crate::world::{House, house, terminal};
-use actors::domain::identity::{PayerId, PaymentKey};
+use actors::domain::identity::{PayerId, PaymentId, PaymentKey};
 use actors::domain::journal::{Entry, Seq};
-use actors::domain::money::Currency;
-use actors::domain::till::{Count, Period, Settled, Totals};
+use actors::domain::money::{Currency, Money};
+use actors::domain::till::booking::name_of_part;
+use actors::domain::till::{Count, Counted, Period, Settled, Totals};
 use actors::domain::time::Deadline;
 use actors::ports::Answer;
 use actors::ports::history::{History, HistoryFault, PastPayment, Wanted};
@@ -93,6 +94,22 @@ async fn a_refund_is_settled_beside_the_sales() {
     assert!(!settled.balanced, "the terminal forgot its refund");
 }
 
+#[actix_web::test]
+async fn what_was_taken_back_in_part_is_settled_as_a_reversal() {
+    tokio::time::pause();
+    let house = house();
+    let (till, phone) = visitors(&house).await;
+    let sale = PaymentId::parse(&sold(&till, &phone, "sale-1").await).unwrap();
+    let (part, money) = (name_of_part(&PaymentKey::new("part-1").unwrap()), Money::parse("2.50", "EUR"));
+    let by = Deadline::after(house.board.now(), BY);
+    house.board.refund(terminal("T1"), sale, part.unwrap(), money.unwrap(), by).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let settled = house.settle("day-1", 1).await.unwrap();
+    let debit_reversals = Count { number: 1, amount: 250 };
+    assert_eq!(settled.counted, Totals { debit_reversals, ..stated("-", 1).totals });
+    assert!(!settled.balanced, "the terminal forgot it");
+}
+
 /// A read model that never catches up, or has broken down.
 struct Late(Option<HistoryFault>);
 
@@ -112,8 +129,8 @@ impl History for Late {
         }
     }
 
-    fn totals(&self, _: Period) -> Answer<Result<Totals, HistoryFault>> {
-        Box::pin(ready(Ok(Totals::ZERO)))
+    fn totals(&self, _: Period) -> Answer<Result<Counted, HistoryFault>> {
+        Box::pin(ready(Ok(Counted::ZERO)))
     }
 }
 
@@ -153,7 +170,7 @@ impl History for Crowd {
         self.inner.caught_up(with)
     }
 
-    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>> {
+    fn totals(&self, period: Period) -> Answer<Result<Counted, HistoryFault>> {
         let counted = self.inner.totals(period);
         let left = self.rivals.load(Ordering::Relaxed);
         if left == 0 {

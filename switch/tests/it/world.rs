@@ -16,7 +16,7 @@ use actors::domain::payment::outcome::{
 use actors::domain::payment::phase::{Attempt, Claim, Interface, Receipt};
 use actors::domain::routing::Route;
 use actors::domain::till::booking::Booking;
-use actors::domain::till::{Period, Totals};
+use actors::domain::till::{Counted, Period};
 use actors::domain::time::{Deadline, Timestamp};
 use actors::gate::Gate;
 use actors::ports::Answer;
@@ -452,7 +452,7 @@ impl JournalHistory {
 }
 
 impl JournalHistory {
-    fn booked(&self, period: Period) -> Totals {
+    fn booked(&self, period: Period) -> Counted {
         let wanted = Wanted { terminal: Some(period.terminal), payer: None, status: None, most: u16::MAX };
         let booked = self.rows(wanted).into_iter().flat_map(|row| {
             let life = stamped(self.0.0.lock().unwrap().life(Subject::Payment(row.id)));
@@ -460,7 +460,7 @@ impl JournalHistory {
         });
         let counts =
             |booking: &Booking| booking.money.currency() == period.currency && period.covers(booking.at);
-        Totals::of(&booked.filter(counts).collect::<Vec<_>>())
+        Counted::of(&booked.filter(counts).collect::<Vec<_>>())
     }
 }
 
@@ -477,7 +477,7 @@ impl History for JournalHistory {
         Box::pin(ready(Ok(())))
     }
 
-    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>> {
+    fn totals(&self, period: Period) -> Answer<Result<Counted, HistoryFault>> {
         Box::pin(ready(Ok(self.booked(period))))
     }
 }

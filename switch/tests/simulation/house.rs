@@ -15,7 +15,7 @@ use actors::domain::merchant::{MerchantProfile, Trading};
 use actors::domain::money::Money;
 use actors::domain::order::Terms;
 use actors::domain::routing::Route;
-use actors::domain::till::{Period, Totals};
+use actors::domain::till::{Counted, Period};
 use actors::domain::time::Timestamp;
 use actors::gate::Gate;
 use actors::ports::Answer;
@@ -325,7 +325,7 @@ impl History for Forgetful {
         Box::pin(std::future::pending())
     }
 
-    fn totals(&self, _: Period) -> Answer<Result<Totals, HistoryFault>> {
+    fn totals(&self, _: Period) -> Answer<Result<Counted, HistoryFault>> {
         Box::pin(ready(Err(HistoryFault("it forgets".to_owned()))))
     }
 }

@@ -4,7 +4,7 @@ use crate::domain::identity::TerminalId;
 use crate::domain::journal::{Entry, Seq};
 use crate::domain::money::Currency;
 use crate::domain::payment::status::Status;
-use crate::domain::till::{Count, Period, Totals};
+use crate::domain::till::{Count, Counted, Period, Totals};
 use crate::domain::time::Timestamp;
 use crate::ports::history::{History, PastPayment, Wanted};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub fn keeps_its_promises(fresh: &dyn Fn() -> Fed) {
     what_is_taken_back_later_counts_later(&fresh());
     what_was_never_approved_is_not_counted(&fresh());
     a_refund_counts_and_one_that_is_refused_is_taken_off(&fresh());
+    a_part_that_is_taken_back_counts_as_a_reversal_and_is_told_apart(&fresh());
     who_asks_for_more_than_was_taken_in_waits(&fresh());
 }
 
@@ -42,7 +43,7 @@ fn totals(fed: &Fed, terminal: TerminalId, after: u64, upto: u64) -> Totals {
 fn in_currency(fed: &Fed, code: &str, terminal: TerminalId, after: u64, upto: u64) -> Totals {
     let currency = Currency::of_code(code).expect("a currency");
     let period = Period { terminal, currency, after: at(after), upto: at(upto) };
-    complete(fed.history.totals(period)).expect("a read model that answers")
+    complete(fed.history.totals(period)).expect("a read model that answers").totals
 }
 
 const fn sales(number: u64) -> Totals {
@@ -120,6 +121,18 @@ fn a_refund_counts_and_one_that_is_refused_is_taken_off(fed: &Fed) {
     (fed.feed)(at(3), vec![samples::refund_refused(1, 1)]);
     assert_eq!(totals(fed, till, 0, 2), Totals { credits: given, ..sales(1) });
     assert_eq!(totals(fed, till, 2, 3), Totals { credit_reversals: given, ..Totals::ZERO });
+}
+
+fn a_part_that_is_taken_back_counts_as_a_reversal_and_is_told_apart(fed: &Fed) {
+    let till = samples::terminal_id(1);
+    (fed.feed)(at(1), samples::paid_life(1, 1));
+    (fed.feed)(at(1), samples::paid_life(1, 2));
+    (fed.feed)(at(2), vec![samples::part_owed(1, 1), samples::taken_back(1, 2)]);
+    let currency = Currency::of_code("EUR").expect("a currency");
+    let period = Period { terminal: till, currency, after: at(0), upto: at(9) };
+    let counted = complete(fed.history.totals(period)).expect("a read model that answers");
+    let debit_reversals = Count { number: 2, amount: 1_500 };
+    assert_eq!(counted, Counted { totals: Totals { debit_reversals, ..sales(2) }, parts: 1 });
 }
 
 fn who_asks_for_more_than_was_taken_in_waits(fed: &Fed) {

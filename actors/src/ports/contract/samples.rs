@@ -10,8 +10,9 @@ use crate::domain::payment::command::Fact;
 use crate::domain::payment::outcome::{Effect, Failure};
 use crate::domain::payment::phase::{Attempt, Claim, Consent, Deal, Digest32, Interface, Receipt, Undoing};
 use crate::domain::response_code::Refusal;
+use crate::domain::till::booking::name_of_part;
 use crate::domain::till::keys::{KeyGeneration, KeyRequest};
-use crate::domain::till::{Count, Settlement, TillBook, Totals};
+use crate::domain::till::{Count, Counted, Settlement, TillBook, Totals};
 use crate::domain::time::{Deadline, Timestamp};
 use std::time::Duration;
 
@@ -87,6 +88,12 @@ pub fn refund_refused(terminal: u32, number: u64) -> Entry {
     Entry::Payment(payment(terminal, number), Fact::RefundRefused(refund))
 }
 
+/// Two and a half euros of a payment are taken back.
+pub fn part_owed(terminal: u32, number: u64) -> Entry {
+    let part = PaymentKey::new("k1").and_then(|key| name_of_part(&key)).expect("a well formed key");
+    Entry::Payment(payment(terminal, number), Fact::RefundOwed(part, euros("2.50")))
+}
+
 /// A terminal takes a payment back.
 pub fn taken_back(terminal: u32, number: u64) -> Entry {
     Entry::Payment(payment(terminal, number), Fact::ReversalOwed(Refusal::ReversedByTerminal))
@@ -111,7 +118,10 @@ pub fn settled_book(terminal: u32) -> Entry {
         after: Timestamp::from_micros(0),
         upto: BEGIN,
         claimed,
-        counted: Totals { debits: Count { number: 2, amount: 2_500 }, ..claimed },
+        counted: Counted {
+            totals: Totals { debits: Count { number: 2, amount: 2_500 }, ..claimed },
+            parts: 0,
+        },
     };
     let (_, book) = book.settle(asked).expect("the first settlement");
     Entry::Till(terminal_id(terminal), book.expect("a book that changed"))

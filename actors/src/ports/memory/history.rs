@@ -6,7 +6,7 @@ use crate::domain::identity::{PayerId, PaymentId};
 use crate::domain::journal::{Entry, Seq};
 use crate::domain::payment::{Payment, Stamped};
 use crate::domain::till::booking::Booking;
-use crate::domain::till::{Period, Totals};
+use crate::domain::till::{Counted, Period};
 use crate::domain::time::Timestamp;
 use crate::ports::Answer;
 use crate::ports::history::{History, HistoryFault, PastPayment, Wanted};
@@ -48,7 +48,7 @@ impl MemoryHistory {
         rows
     }
 
-    fn counted(&self, period: Period) -> Totals {
+    fn counted(&self, period: Period) -> Counted {
         let lives = self.lives();
         let at_terminal = lives.iter().filter(|(id, life)| {
             row(**id, life).is_some_and(|payment| payment.terminal == Some(period.terminal))
@@ -58,7 +58,7 @@ impl MemoryHistory {
         let booked: Vec<Booking> = booked
             .filter(|booking| booking.money.currency() == period.currency && period.covers(booking.at))
             .collect();
-        Totals::of(&booked)
+        Counted::of(&booked)
     }
 }
 
@@ -88,7 +88,7 @@ impl History for MemoryHistory {
         })
     }
 
-    fn totals(&self, period: Period) -> Answer<Result<Totals, HistoryFault>> {
+    fn totals(&self, period: Period) -> Answer<Result<Counted, HistoryFault>> {
         Box::pin(ready(Ok(self.counted(period))))
     }
 }
