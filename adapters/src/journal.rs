@@ -151,6 +151,11 @@ impl FileJournal {
         self.shared.intake.durable()
     }
 
+    /// When the latest durable record became true; of an empty log, when it was begun.
+    pub fn latest_instant(&self) -> Result<Timestamp, TailFault> {
+        Tail::latest_instant(&self.shared)
+    }
+
     /// Reads the durable records from `from` on, for what is rebuilt from them.
     pub fn tail(&self, from: Seq) -> Tail {
         Tail::new(self.shared.clone(), from)

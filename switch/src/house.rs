@@ -86,7 +86,7 @@ impl House {
     pub async fn open(mut checked: Checked, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let node = &checked.config.node;
         let journal = open_journal(&checked).await?;
-        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at_least(last_instant(&journal)));
+        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_at_least(last_instant(&journal)?));
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new()?);
         let read_model = SqliteReadModel::open(&node.read_model).context("node.read_model")?;
         let read_model = Arc::new(read_model);
@@ -188,11 +188,9 @@ async fn open_journal(checked: &Checked) -> anyhow::Result<Running> {
     started.context(named)
 }
 
-/// When the last record became true: the clock never starts before it, whatever happened to the wall clock.
-fn last_instant(journal: &Running) -> Timestamp {
-    let mut tail = journal.journal.tail(journal.recovery.last);
-    let last = tail.read(1).ok().and_then(|records| records.last().map(|record| record.at));
-    last.unwrap_or(Timestamp::from_micros(0))
+/// The clock never starts before what is recorded, whatever happened to the wall clock.
+fn last_instant(journal: &Running) -> anyhow::Result<Timestamp> {
+    journal.journal.latest_instant().context("node.journal: its newest records cannot be read")
 }
 
 fn bindings(checked: &Checked) -> Arc<MemoryBindingStore> {

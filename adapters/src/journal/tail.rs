@@ -4,11 +4,15 @@
 //! reader that comes too late, after its records were dropped, is told where the log now begins.
 use super::frame::{self, Frame};
 use super::record::{Kind, Location, Record};
-use super::segment::HEADER;
+use super::segment::{HEADER, Header};
 use super::shared::Shared;
 use actors::domain::journal::{Recorded, Seq};
+use actors::domain::time::Timestamp;
 use actors::ports::journal::JournalFault;
 use std::sync::Arc;
+
+/// Records looked at in one go where only their times are wanted.
+const BITE: usize = 256;
 
 /// A reader of the log.
 pub struct Tail {
@@ -64,6 +68,23 @@ impl Tail {
             self.take(&frame, max, place, &mut found)?;
         }
         Ok(found)
+    }
+
+    /// The latest instant at which a durable record became true, whatever retention copied behind it: found in the newest
+    /// segment that has a record of its own. A log of nothing but copies tells when its newest segment was begun.
+    pub(super) fn latest_instant(shared: &Arc<Shared>) -> Result<Timestamp, TailFault> {
+        let headers: Vec<Header> = shared.segments().values().rev().copied().collect();
+        for header in &headers {
+            let mut tail = Self::new(shared.clone(), Seq(header.first_seq));
+            let mut latest = None;
+            while tail.next <= shared.intake.durable() {
+                latest = latest.max(tail.read(BITE)?.iter().map(|record| record.at).max());
+            }
+            if let Some(latest) = latest {
+                return Ok(latest);
+            }
+        }
+        Ok(headers.first().map_or(Timestamp::from_micros(0), |newest| newest.opened))
     }
 
     fn take(
