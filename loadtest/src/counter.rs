@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// The switch decides within what it was given; so much more is for its answer to arrive.
 const SLACK: Duration = Duration::from_secs(2);
+/// The longest wait that the switch grants (docs/http-api.md).
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// A terminal.
 pub struct Counter {
@@ -116,7 +118,8 @@ impl Counter {
     pub async fn ask_once(&mut self, wanted: &Wanted) -> Result<Held, PlayFault> {
         match (&mut self.wire, &wanted.named) {
             (Wire::Http(till), Named::Http(order)) => {
-                let seen = till.place(order, order.answer_within.saturating_add(SLACK)).await?;
+                let wait = order.answer_within.saturating_add(SLACK).min(WAIT_MAX);
+                let seen = till.place(order, wait).await?;
                 if seen.status.is_decided() { of_sale(seen) } else { Err(not_yet()) }
             }
             (Wire::Iso(pos), Named::Iso(order)) => {
