@@ -11,6 +11,7 @@ mod index;
 mod intake;
 mod lives;
 mod opening;
+mod payments;
 mod reader;
 pub mod record;
 mod retention;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use caretaker::Caretaker;
 pub use opening::{OpenFault, open};
+pub use payments::{Line, Standing, payments};
 pub use running::{Running, StartFault, abort_process, start};
 pub use show::{Filter, life_on, show};
 pub use tail::{Tail, TailFault};

@@ -1,11 +1,17 @@
-//! A run from log-in to report: everybody arrives, warms up, is measured, and is given time to finish.
+//! One figure, closed or open loop: pairs that do nothing but pay, from log-in to report. `run` plays everything else.
+pub mod pair;
+pub mod plan;
+pub mod report;
+pub mod tally;
+pub mod terminal;
+
+use crate::drive::pair::{Pair, Schedule};
+use crate::drive::plan::Plan;
+use crate::drive::report::Report;
+use crate::drive::tally::{Tally, Window};
+use crate::drive::terminal::Terminal;
 use crate::machine::Reading;
-use crate::pair::{Pair, Schedule};
 use crate::phone::Payer;
-use crate::plan::Plan;
-use crate::report::Report;
-use crate::tally::{Tally, Window};
-use crate::terminal::Terminal;
 use actors::domain::time::Deadline;
 use adapters::clock::SteadyClock;
 use adapters::dice::SystemDice;
@@ -68,7 +74,7 @@ async fn arrive(plan: &Arc<Plan>, surroundings: &Surroundings) -> anyhow::Result
         arriving.spawn(async move {
             let _place = doors.acquire().await?;
             let terminal = Terminal::new(&plan, &known, surroundings.clone())?;
-            let payer = Payer::arrive(&plan, number, surroundings.clone(), sealer).await;
+            let payer = Payer::arrive(plan.identity(number), surroundings.clone(), sealer).await;
             let payer = payer.with_context(|| format!("phone {number} cannot log in at {}", plan.phones))?;
             anyhow::Ok(Pair { payer, terminal, surroundings })
         });

@@ -89,11 +89,10 @@ async fn ask_all(tills: Vec<Till>, keep: Keep) -> anyhow::Result<Vec<Till>> {
     }
 }
 
-/// The resident set in bytes, field 2 of /proc/PID/statm in pages of 4 KiB.
+/// The resident set in bytes.
 fn memory(pid: u32) -> anyhow::Result<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).context("--pid")?;
-    let pages: u64 = text.split_whitespace().nth(1).context("/proc/PID/statm has two fields")?.parse()?;
-    Ok(pages.saturating_mul(4_096))
+    let kib = machine::memory_kib(pid).with_context(|| format!("--pid {pid}: there is no such process"))?;
+    Ok(kib.saturating_mul(1_024))
 }
 
 fn tell(what: &str, terminals: usize, before: u64, after: u64) {

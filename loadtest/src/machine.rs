@@ -89,6 +89,13 @@ impl ProcessUsage {
     }
 }
 
+/// The resident set in KiB, field 2 of /proc/PID/statm in pages of 4 KiB.
+pub fn memory_kib(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages.saturating_mul(4))
+}
+
 /// Lets this process have `connections` at once, or as many as the system allows.
 pub fn allow_connections(connections: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

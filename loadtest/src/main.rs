@@ -1,18 +1,37 @@
-//! The load generator: plays many terminals and phones against a running switch, and says what that cost.
+//! The load generator: plays many terminals and phones against a running switch, judges what came of it, and says what it cost.
 //!
-//! `drive` plays and measures, `idle` weighs those who do nothing, `roster` makes the terminals to play with. It is a stranger at the door: it sees what
-//! docs/http-api.md promises and nothing of the switch's inside. The order of play is in `pair`, what is counted in
-//! `tally`, what is printed in `report`.
+//! `run` plays a scenario to a verdict, `drive` measures nothing but payments, `idle` weighs those who do nothing, `roster`
+//! makes the terminals to play with. It is a stranger at the door: it sees what docs/http-api.md and docs/lines.md promise and
+//! nothing of the switch's inside. A run's order: `scenario`, `crew`, `session`, `player`; then `judge` and `verdict`.
+mod arrivals;
+mod books;
+mod chance;
+mod control;
+mod counter;
+mod crew;
 mod drive;
+mod figure;
+mod html;
 mod idle;
+mod judge;
+mod latency;
+mod ledger;
 mod machine;
-mod pair;
+mod mix;
+mod peak;
 mod phone;
-mod plan;
-mod report;
+mod player;
 mod roster;
+mod run;
+mod scenario;
+mod session;
+mod stage;
 mod tally;
-mod terminal;
+mod targets;
+mod threshold;
+mod timeline;
+mod verdict;
+mod words;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -27,16 +46,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Plays a scenario, judges it, and prints the verdict: exit code 0 passed, 1 failed, 2 not begun, 3 void.
+    Run(Box<run::RunArgs>),
     /// Makes complete on-site payments over HTTP and prints how many, how fast and how dear.
-    Drive(Box<plan::DriveArgs>),
+    Drive(Box<drive::plan::DriveArgs>),
     /// Wakes many terminals' sessions and prints what memory they take while nothing happens.
     Idle(idle::IdleArgs),
-    /// Makes terminals: a file for the switch's `terminals_file`, and one with their keys for `drive --roster`.
+    /// Makes terminals: a file for the switch's `terminals_file`, and one with their keys for `run` and `drive`.
     Roster(roster::RosterArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
         Command::Drive(args) => drive(*args),
         Command::Idle(args) => idle(args),
         Command::Roster(args) => roster::make(&args).map(|()| ExitCode::SUCCESS),
@@ -53,9 +75,9 @@ fn idle(args: idle::IdleArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Exit code 1 if not a single payment came through: figures of nothing must not pass for figures.
-fn drive(args: plan::DriveArgs) -> anyhow::Result<ExitCode> {
+fn drive(args: drive::plan::DriveArgs) -> anyhow::Result<ExitCode> {
     let (workers, as_json) = (args.workers, args.json);
-    let plan = plan::Plan::new(args)?;
+    let plan = drive::plan::Plan::new(args)?;
     machine::allow_connections(plan.connections_max());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers.get())

@@ -1,9 +1,9 @@
-//! One phone of the load: logged in, listening, and quick to pay whatever its terminal asks for.
+//! One phone of the load: logged in, listening, and quick to do what its payer's part says.
 //!
 //! Tokens are short: it logs in again between two payments when its own is nearly over, so that no payment waits for
 //! that. The stream of events says what to confirm; the list is asked only where the stream says that it lost count.
-use crate::plan::Plan;
 use actors::domain::time::{Deadline, Timestamp};
+use adapters::players::connection::Address;
 use adapters::players::device::DeviceKey;
 use adapters::players::events::{Events, PhoneEvent};
 use adapters::players::phone::{Phone, Script};
@@ -16,36 +16,77 @@ use std::time::Duration;
 
 /// A token is replaced so long before its end.
 const TOKEN_SPARE: Duration = Duration::from_secs(90);
+/// How long one look at a payment waits for a change.
+const LOOK_WAIT: Duration = Duration::from_secs(5);
+
+/// Who pays.
+#[derive(Clone)]
+pub struct Identity {
+    pub phones: Address,
+    pub subscriber: String,
+    pub account: String,
+    pub password: String,
+    /// Nobody else pays from this account.
+    pub is_own_account: bool,
+}
 
 /// A payer with a phone.
 pub struct Payer {
     phone: Phone,
     events: Events,
     token_until: Deadline,
-    subscriber: String,
-    account: String,
-    password: String,
+    identity: Identity,
     sealer: Arc<dyn Sealer>,
     surroundings: Surroundings,
     /// The payment it confirmed last: its later events are no new question.
     last_id: String,
 }
 
+/// What a payer does when a payment is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Confirms and pays, mistyping so often before.
+    Pays {
+        mistakes: u8,
+    },
+    /// Confirms and pays; every attempt that is offered.
+    Insists,
+    Declines,
+    /// Confirms and is never seen again.
+    Vanishes,
+    Ignores,
+}
+
+/// Who looks over the payer's shoulder.
+pub trait Onlooker: Sync {
+    fn shown(&self, payment: &PaymentSeen);
+    fn confirmed(&self, began: Timestamp);
+    fn paid(&self, began: Timestamp);
+}
+
+impl Identity {
+    /// What is typed. A wrong password blocks an account after a few: where many share one, the name is wrong instead.
+    fn typed(&self, is_mistake: bool) -> Credential<'_> {
+        match (is_mistake, self.is_own_account) {
+            (false, _) => Credential { account: &self.account, password: &self.password },
+            (true, true) => Credential { account: &self.account, password: "not-the-password" },
+            (true, false) => Credential { account: "nobody-of-this-name", password: &self.password },
+        }
+    }
+}
+
 impl Payer {
     /// Logs in and listens.
     pub async fn arrive(
-        plan: &Plan,
-        pair: usize,
+        identity: Identity,
         surroundings: Surroundings,
         sealer: Arc<dyn Sealer>,
-    ) -> anyhow::Result<Self> {
-        let device = DeviceKey::generate()?;
-        let mut phone = Phone::new(surroundings.clone(), plan.phones.clone(), device);
-        let subscriber = plan.subscriber(pair);
-        let (events, token_until) = log_in(&mut phone, &subscriber, surroundings.clock.now()).await?;
-        let (account, password) = (plan.account(pair), plan.password.clone());
-        let last_id = String::new();
-        Ok(Self { phone, events, token_until, subscriber, account, password, sealer, surroundings, last_id })
+    ) -> Result<Self, PlayFault> {
+        let device = DeviceKey::generate().map_err(|fault| PlayFault::OffContract(fault.to_string()))?;
+        let mut phone = Phone::new(surroundings.clone(), identity.phones.clone(), device);
+        let (events, token_until) =
+            log_in(&mut phone, &identity.subscriber, surroundings.clock.now()).await?;
+        Ok(Self { phone, events, token_until, identity, sealer, surroundings, last_id: String::new() })
     }
 
     /// A switch that does not know the token any more (it was started again, perhaps) wants a new log-in.
@@ -62,7 +103,7 @@ impl Payer {
     pub async fn stay_logged_in(&mut self) -> Result<(), PlayFault> {
         let now = self.surroundings.clock.now();
         if self.token_until.left(now) < TOKEN_SPARE {
-            (self.events, self.token_until) = log_in(&mut self.phone, &self.subscriber, now).await?;
+            (self.events, self.token_until) = log_in(&mut self.phone, &self.identity.subscriber, now).await?;
         }
         Ok(())
     }
@@ -73,18 +114,88 @@ impl Payer {
         self.heed(bound).map(|_| ())
     }
 
+    /// Loses its stream of events; the next question opens it again.
+    pub fn lose_events(&mut self) -> Result<(), PlayFault> {
+        self.events = self.phone.events()?;
+        Ok(())
+    }
+
     /// Waits for the next question from `terminal`, confirms and pays; gives the moment when it knew.
     pub async fn pay(&mut self, terminal: &str) -> Result<(Status, Timestamp), PlayFault> {
         let paid = self.pay_next(terminal).await;
         self.heed(paid)
     }
 
+    /// Waits for the next question from `terminal` and does its part.
+    pub async fn act(
+        &mut self,
+        terminal: &str,
+        part: Part,
+        onlooker: &dyn Onlooker,
+    ) -> Result<PaymentSeen, PlayFault> {
+        let acted = self.act_next(terminal, part, onlooker).await;
+        self.heed(acted)
+    }
+
     async fn pay_next(&mut self, terminal: &str) -> Result<(Status, Timestamp), PlayFault> {
         let payment = self.next_question(terminal).await?;
-        self.last_id.clone_from(&payment.id);
-        let credential = Credential { account: &self.account, password: &self.password };
+        let credential = Credential { account: &self.identity.account, password: &self.identity.password };
         let seen = self.phone.play(payment, Script::Pay(&[credential]), &*self.sealer).await?;
         Ok((seen.status, self.surroundings.clock.now()))
+    }
+
+    async fn act_next(
+        &mut self,
+        terminal: &str,
+        part: Part,
+        onlooker: &dyn Onlooker,
+    ) -> Result<PaymentSeen, PlayFault> {
+        let payment = self.next_question(terminal).await?;
+        onlooker.shown(&payment);
+        match part {
+            Part::Ignores => Ok(payment),
+            Part::Declines => self.phone.decline(&payment).await,
+            Part::Vanishes => self.phone.confirm(&payment).await,
+            Part::Pays { mistakes } => self.confirm_and_pay(&payment, mistakes, mistakes, onlooker).await,
+            Part::Insists => self.confirm_and_pay(&payment, 0, 8, onlooker).await,
+        }
+    }
+
+    async fn confirm_and_pay(
+        &mut self,
+        payment: &PaymentSeen,
+        mistakes: u8,
+        failures_max: u8,
+        onlooker: &dyn Onlooker,
+    ) -> Result<PaymentSeen, PlayFault> {
+        let began = self.surroundings.clock.now();
+        let mut seen = self.phone.confirm(payment).await?;
+        onlooker.confirmed(began);
+        for failures in 0..=failures_max {
+            seen = self.until(seen, |seen| seen.interface.is_some() || seen.status.is_decided()).await?;
+            if seen.interface.is_none() {
+                break;
+            }
+            let began = self.surroundings.clock.now();
+            let credential = self.identity.typed(failures < mistakes);
+            seen = self.phone.present(&seen, credential, &*self.sealer).await?;
+            onlooker.paid(began);
+        }
+        self.until(seen, |seen| seen.status.is_decided()).await
+    }
+
+    /// Looks until it is so.
+    async fn until(
+        &mut self,
+        seen: PaymentSeen,
+        is_so: impl Fn(&PaymentSeen) -> bool,
+    ) -> Result<PaymentSeen, PlayFault> {
+        let (mut seen, mut wait) = (seen, Duration::ZERO);
+        while !is_so(&seen) {
+            seen = self.phone.look(&seen.id, wait).await?;
+            wait = LOOK_WAIT;
+        }
+        Ok(seen)
     }
 
     async fn next_question(&mut self, terminal: &str) -> Result<PaymentSeen, PlayFault> {
@@ -94,17 +205,19 @@ impl Payer {
                 && payment.terminal.as_deref() == Some(terminal)
                 && payment.id != *last_id
         };
-        loop {
+        let question = loop {
             match self.events.next().await? {
-                PhoneEvent::Payment(payment) if is_question(&payment) => return Ok(*payment),
+                PhoneEvent::Payment(payment) if is_question(&payment) => break *payment,
                 PhoneEvent::Payment(_) => {}
                 PhoneEvent::Resync => {
                     if let Some(payment) = self.phone.payments().await?.into_iter().find(is_question) {
-                        return Ok(payment);
+                        break payment;
                     }
                 }
             }
-        }
+        };
+        self.last_id.clone_from(&question.id);
+        Ok(question)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The terminals that a load plays: made here, known to the switch by a digest, to the driver by their keys.
 //!
-//! Two files of JSON lines. The public one is the switch's `terminals_file`; the private one is read by `drive` and
+//! Two files of JSON lines. The public one is the switch's `terminals_file`; the private one is read by `drive` and `run`, and
 //! readable by its owner only.
 use actors::domain::identity::{MerchantId, TerminalId};
 use actors::ports::clock::Dice;
@@ -48,6 +48,9 @@ pub struct KnownTerminal {
     pub id: TerminalId,
     /// Its key: what it authenticates with.
     pub key: String,
+    /// Whose it is: a terminal on a line says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<MerchantId>,
 }
 
 /// A terminal as the switch knows it.
@@ -69,12 +72,13 @@ pub fn make(args: &RosterArgs) -> anyhow::Result<()> {
     });
     let (mut public, mut private) = (new_file(&args.out, 0o644)?, new_file(&keys, 0o600)?);
     for number in 0..args.terminals.get() {
-        let terminal = throw(args, number, &dice)?;
         let merchant = number.checked_rem(args.merchants.get()).unwrap_or(0).saturating_add(1);
         let merchant = MerchantId::new(&format!("{}{merchant}", args.merchant_prefix));
+        let merchant = merchant.context("--merchant-prefix")?;
+        let terminal = throw(args, number, merchant, &dice)?;
         let known = PublicTerminal {
             id: &terminal.id,
-            merchant: merchant.context("--merchant-prefix")?,
+            merchant,
             key_sha256: hex(&Sha256::digest(terminal.key.as_bytes())),
         };
         write_line(&mut public, &known)?;
@@ -104,9 +108,15 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<KnownTerminal>> {
         .collect()
 }
 
-fn throw(args: &RosterArgs, number: usize, dice: &dyn Dice) -> anyhow::Result<KnownTerminal> {
+fn throw(
+    args: &RosterArgs,
+    number: usize,
+    merchant: MerchantId,
+    dice: &dyn Dice,
+) -> anyhow::Result<KnownTerminal> {
     let id = format!("{}{:07}", args.terminal_prefix, number.saturating_add(1));
-    Ok(KnownTerminal { id: TerminalId::new(&id).context("--terminal-prefix")?, key: random_name::<16>(dice) })
+    let id = TerminalId::new(&id).context("--terminal-prefix")?;
+    Ok(KnownTerminal { id, key: random_name::<16>(dice), merchant: Some(merchant) })
 }
 
 fn new_file(path: &Path, mode: u32) -> anyhow::Result<BufWriter<File>> {

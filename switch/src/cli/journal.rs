@@ -1,11 +1,12 @@
-//! `turnout journal verify|show`: looks at a journal without changing it, beside a running switch or after it.
+//! `turnout journal verify|show|payments`: looks at a journal without changing it, beside a running switch or after it.
 use super::say;
 use actors::domain::identity::{PaymentId, TerminalId};
 use actors::domain::journal::Seq;
 use adapters::disk::Directory;
-use adapters::journal::{Filter, show, verify};
+use adapters::journal::{Filter, payments, show, verify};
 use anyhow::ensure;
 use clap::{Args, Subcommand};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +37,11 @@ enum Looking {
         #[arg(long, default_value_t = 0)]
         from: u64,
     },
+    /// Prints one JSON object per payment: what it was for, how far it is, how often its money moved
+    Payments {
+        /// The journal's folder
+        folder: PathBuf,
+    },
 }
 
 pub(super) fn run(args: JournalArgs) -> anyhow::Result<()> {
@@ -61,6 +67,14 @@ pub(super) fn run(args: JournalArgs) -> anyhow::Result<()> {
             };
             show(disk, &filter, &mut print)?;
             printed
+        }
+        Looking::Payments { folder } => {
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            for line in payments(Arc::new(Directory::reading(&folder)?))? {
+                serde_json::to_writer(&mut out, &line)?;
+                out.write_all(b"\n")?;
+            }
+            Ok(out.flush()?)
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Bytes that are not what was written: a tail is cut back, anything else is refused with its place.
 use super::rig::{Rig, SMALL, history, run};
+use actors::domain::identity::PaymentId;
 use actors::ports::contract::samples;
 use actors::ports::disk::Disk;
 use actors::ports::journal::JournalFault;
 use adapters::disk::simulated::SimulatedDisk;
 use adapters::journal::frame::Chain;
 use adapters::journal::segment::{Header, name};
-use adapters::journal::{Filter, OpenFault, show, verify};
+use adapters::journal::{Filter, OpenFault, Standing, payments, show, verify};
 use std::sync::Arc;
 
 const FIRST: &str = "0000000001.segment";
@@ -177,6 +178,22 @@ fn every_record_is_shown_on_a_line_of_its_own() {
         lines[0],
         format!("         2 2026-01-01T00:00:00.000000Z {payment} opened 12.50 EUR for corner-shop")
     );
+}
+
+#[test]
+fn a_machine_is_told_of_every_payment_what_it_was_for_and_how_often_its_money_moved() {
+    let (disk, _, _) = written(2);
+    let lines = payments(Arc::new(disk)).unwrap();
+    let of = |payment: PaymentId| lines.iter().find(|line| line.payment == payment.to_string()).unwrap();
+    let (paid, open) = (of(samples::payment(0, 0)), of(samples::payment(1, 1)));
+    assert_eq!((lines.len(), paid.status, paid.settled), (2, Standing::Paid, 1));
+    assert_eq!((open.status, open.settled, open.reference.as_deref()), (Standing::Open, 0, None));
+    for line in [paid, open] {
+        let told = (line.amount.as_deref(), line.currency.as_deref(), line.merchant.as_deref());
+        assert_eq!(told, (Some("12.50"), Some("EUR"), Some("corner-shop")));
+    }
+    let told = (paid.terminal.as_deref(), paid.reference.as_deref(), paid.settled_amount.as_deref());
+    assert_eq!(told, (Some("T000000"), Some("debit-1"), Some("12.50")));
 }
 
 #[test]

@@ -128,6 +128,8 @@ fn old_segments_go_but_open_payments_and_rounds_stay() {
             let rig = Rig::open_at(&found, SMALL, clock.clone()).await.unwrap();
             check_kept(&rig, open_before.len() - 1).await;
             assert!(adapters::journal::verify(std::sync::Arc::new(found.clone())).is_sound());
+            let lines = adapters::journal::payments(std::sync::Arc::new(found.clone())).unwrap();
+            assert!(lines.iter().all(|line| line.settled <= 1), "a copy is no second payment: {lines:?}");
             rig.kill();
         }
     });

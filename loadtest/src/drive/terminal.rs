@@ -1,5 +1,5 @@
 //! One terminal of the load: a conforming till that sells the same thing again and again.
-use crate::plan::Plan;
+use crate::drive::plan::Plan;
 use crate::roster::KnownTerminal;
 use actors::domain::identity::TerminalId;
 use actors::domain::money::Money;

@@ -1,6 +1,7 @@
 //! What a run is to do: the command line, checked once, so that nothing later has to doubt it.
 //!
 //! Loads go to this machine unless somebody says `--anywhere`: a mistyped address must not become an attack.
+use crate::phone::Identity;
 use crate::roster::{self, KnownTerminal};
 use actors::domain::money::Money;
 use adapters::players::connection::Address;
@@ -140,13 +141,24 @@ impl Plan {
         u64::try_from(self.pairs.len()).unwrap_or(u64::MAX).saturating_mul(3).saturating_add(64)
     }
 
+    /// Who a pair's phone is.
+    pub fn identity(&self, pair: usize) -> Identity {
+        Identity {
+            phones: self.phones.clone(),
+            subscriber: self.subscriber(pair),
+            account: self.account(pair),
+            password: self.password.clone(),
+            is_own_account: self.account.contains("{}"),
+        }
+    }
+
     /// The number of a pair's phone. It ends in zero: the platform's magic numbers end in 451 to 455.
-    pub fn subscriber(&self, pair: usize) -> String {
+    fn subscriber(&self, pair: usize) -> String {
         format!("{}{pair:07}0", self.subscribers)
     }
 
     /// The account that a pair's payer pays from.
-    pub fn account(&self, pair: usize) -> String {
+    fn account(&self, pair: usize) -> String {
         self.account.replace("{}", &pair.to_string())
     }
 }

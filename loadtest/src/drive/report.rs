@@ -1,8 +1,8 @@
 //! What a run comes to, for people and for machines: the same figures in the same order.
+use crate::drive::plan::{Pace, Plan};
+use crate::drive::tally::Counts;
+use crate::latency::Latency;
 use crate::machine::Usage;
-use crate::plan::{Pace, Plan};
-use crate::tally::Counts;
-use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,17 +34,6 @@ pub struct Report {
     pub cpu: Usage,
 }
 
-/// A distribution in microseconds.
-#[derive(Serialize)]
-pub struct Latency {
-    count: u64,
-    p50: u64,
-    p90: u64,
-    p99: u64,
-    p999: u64,
-    max: u64,
-}
-
 impl Report {
     pub fn new(plan: &Plan, counts: &Counts, cpu: Usage, unfinished: u64) -> Self {
         let seconds = plan.measured.as_secs_f64();
@@ -66,14 +55,6 @@ impl Report {
             repeats: counts.repeats,
             cpu,
         }
-    }
-}
-
-impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Self {
-        let at = |quantile| histogram.value_at_quantile(quantile);
-        let (p50, p90, p99, p999) = (at(0.5), at(0.9), at(0.99), at(0.999));
-        Self { count: histogram.len(), p50, p90, p99, p999, max: histogram.max() }
     }
 }
 
@@ -99,14 +80,5 @@ impl fmt::Display for Report {
             writeln!(f, "error                 {count} x {kind}")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Latency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |us: u64| format!("{}.{:02}", us / 1_000, us % 1_000 / 10);
-        let Self { p50, p90, p99, p999, max, .. } = *self;
-        let [p50, p90, p99, p999, max] = [p50, p90, p99, p999, max].map(ms);
-        write!(f, "p50 {p50}  p90 {p90}  p99 {p99}  p999 {p999}  max {max} ms")
     }
 }

@@ -1,10 +1,10 @@
 //! One phone at one terminal: a whole on-site payment, again and again, at its own pace.
 //!
 //! The order of play: bind, ask, hear, confirm, present, answer. Both sides act at once, as in a shop.
+use crate::drive::plan::{Pace, Plan};
+use crate::drive::tally::{Paid, Tally};
+use crate::drive::terminal::{Sold, Terminal};
 use crate::phone::Payer;
-use crate::plan::{Pace, Plan};
-use crate::tally::{Paid, Tally};
-use crate::terminal::{Sold, Terminal};
 use actors::domain::time::Timestamp;
 use actors::ports::clock::{Clock, Dice};
 use adapters::players::till::Sale;
