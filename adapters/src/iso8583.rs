@@ -10,6 +10,7 @@ pub mod dialect;
 pub mod field;
 pub mod fields;
 pub mod framing;
+pub mod ksn;
 pub mod mask;
 pub mod message;
 pub mod mti;

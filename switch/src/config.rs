@@ -22,7 +22,7 @@ mod keys;
 mod lines;
 pub use checked::{Checked, CheckedPlatform, KnownRoster, Problem, Problems, Surroundings};
 pub use keys::Key;
-pub use lines::{CheckedLine, CheckedProof, LineConfig, LineMac, UnseenReversal, WorkingKeys};
+pub use lines::{CheckedLine, CheckedProof, LineConfig, LineDukpt, LineMac, UnseenReversal, WorkingKeys};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]

@@ -9,7 +9,7 @@ mod settlement;
 
 pub use flows::{Flows, Rules};
 pub use peers::Peers;
-pub use proof::{Exchange, MacKeyRule, MacRules, Proof, Proven};
+pub use proof::{Dukpt, Exchange, MacKeyRule, MacRules, Proof, Proven};
 
 use crate::line::{Answered, Answering, CodeLabel, Line, MessageClass, MessageKind, Unmatched};
 use actors::domain::response_code::ResponseCode;

@@ -40,6 +40,8 @@ pub const PRIVATE_60: u8 = 60;
 pub const PRIVATE_61: u8 = 61;
 /// Private; UnionPay: working keys.
 pub const PRIVATE_62: u8 = 62;
+/// Private: in 1987 there is room for a KSN.
+pub const PRIVATE_63: u8 = 63;
 /// 1 in balance, 2 out of balance.
 pub const SETTLEMENT_CODE: u8 = 66;
 /// Network management information code.

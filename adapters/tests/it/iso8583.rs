@@ -2,6 +2,7 @@
 //! itself. For what no vector says, `oracle` asks another codec about profile A and `tests/iso_differential.py` pyiso8583 about all.
 mod dialects;
 mod hostile;
+mod ksn;
 mod messages;
 mod oracle;
 mod round_trips;

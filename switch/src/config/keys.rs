@@ -44,6 +44,7 @@ pub(super) fn checked(keys: &[Key], lines: &[CheckedLine], found: &mut Findings<
         let mac = line.proof.mac.as_ref().map(|mac| mac.key);
         let needed = match mac {
             Some(MacKeyRule::Named(name)) => Some(("mac.key", name, KeyRole::Mac)),
+            Some(MacKeyRule::Dukpt(dukpt)) => Some(("mac.dukpt.base", dukpt.base, KeyRole::DukptBase)),
             Some(MacKeyRule::Working(_)) | None => None,
         };
         let exchange = line.proof.exchange.map(|exchange| exchange.under);

@@ -3,7 +3,7 @@
 //! Every limit has a range, so that a slip of the keyboard is found here and not under load. The names are those of
 //! docs/lines.md. What becomes of a line that is in order is `line`'s.
 use super::{Plain, Tls};
-use crate::iso::{Exchange, MacKeyRule, MacRules, Peers, Rules};
+use crate::iso::{Dukpt, Exchange, MacKeyRule, MacRules, Peers, Rules};
 use crate::line::{LineSettings, is_line_name};
 use actors::domain::identity::{KeyName, TerminalId};
 use actors::domain::response_code::ResponseCode;
@@ -11,6 +11,7 @@ use actors::ports::roster::Roster;
 use actors::ports::security_module::{Cipher, HandOverForm, MacAlgorithm};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::framing::{Framing, LENGTH_MAX};
+use adapters::iso8583::ksn::KsnPlace;
 use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,25 @@ pub struct LineMac {
     /// The name of a `[[key]]` with the role `mac`; without one, each terminal's own working key (see `working_keys`).
     #[serde(default)]
     pub key: Option<String>,
+    /// Instead of a key: a key of its own for every message.
+    #[serde(default)]
+    pub dukpt: Option<LineDukpt>,
+}
+
+/// How the key of each message is derived (ANSI X9.24-1 and X9.24-3).
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineDukpt {
+    /// The name of a `[[key]]` with the role `dukpt-base`.
+    pub base: String,
+    /// The field with the KSN, as an item of BER-TLV: 48 or 63.
+    pub field: u8,
+    /// Its tag, in hexadecimal digits.
+    pub tag: String,
+    /// The derived keys' cipher: `tdes`, or with `aes-cmac` `aes128` unless another is given.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub cipher: Option<Cipher>,
 }
 
 /// How the terminals of a line get working keys of their own.
@@ -181,6 +201,21 @@ pub(super) fn checked(
     checked
 }
 
+impl LineDukpt {
+    fn rule(&self, algorithm: MacAlgorithm, wrong: &mut impl FnMut(&str, String)) -> Option<Dukpt> {
+        let base = key_name("mac.dukpt.base", &self.base, wrong)?;
+        let Some(place) = KsnPlace::new(self.field, &self.tag) else {
+            wrong("mac.dukpt", "field is 48 or 63, tag a BER-TLV tag in hexadecimal digits".to_owned());
+            return None;
+        };
+        let cipher = self.cipher.unwrap_or(match algorithm {
+            MacAlgorithm::AesCmac => Cipher::Aes128,
+            _ => Cipher::Tdes,
+        });
+        Some(Dukpt { base, cipher, place })
+    }
+}
+
 impl LineConfig {
     fn check(&self, wrong: &mut impl FnMut(&str, String)) {
         if !is_line_name(&self.name) {
@@ -222,21 +257,9 @@ impl LineConfig {
 
     /// How its messages are proven; `None` if that is wrong.
     fn proof(&self, wrong: &mut impl FnMut(&str, String)) -> Option<CheckedProof> {
-        let mut name =
-            |key: &str, text: &str| KeyName::new(text).map_err(|error| wrong(key, error.to_string())).ok();
         let mac = match &self.mac {
             None => None,
-            Some(LineMac { algorithm, key: Some(key) }) => {
-                Some((*algorithm, MacKeyRule::Named(name("mac.key", key)?)))
-            }
-            Some(LineMac { algorithm, key: None }) => {
-                let cipher = self.working_keys.as_ref().map(|keys| keys.cipher);
-                let Some(cipher) = cipher else {
-                    wrong("mac.key", "name a [[key]], or give the line working_keys".to_owned());
-                    return None;
-                };
-                Some((*algorithm, MacKeyRule::Working(cipher)))
-            }
+            Some(mac) => Some((mac.algorithm, self.mac_key(mac, wrong)?)),
         };
         let algorithm = mac.map_or(MacAlgorithm::X919, |(algorithm, _)| algorithm);
         let exchange = match &self.working_keys {
@@ -246,7 +269,7 @@ impl LineConfig {
                     "cup-pos" => HandOverForm::Cryptograms { mac: keys.cipher },
                     _ => HandOverForm::KeyBlocks { cipher: keys.cipher, algorithm },
                 };
-                Some(Exchange { under: name("working_keys.under", &keys.under)?, form })
+                Some(Exchange { under: key_name("working_keys.under", &keys.under, wrong)?, form })
             }
         };
         let refusal = match algorithm {
@@ -255,6 +278,24 @@ impl LineConfig {
         };
         let mac = mac.map(|(algorithm, key)| MacRules { algorithm, key, refusal });
         Some(CheckedProof { mac, exchange })
+    }
+
+    fn mac_key(&self, mac: &LineMac, wrong: &mut impl FnMut(&str, String)) -> Option<MacKeyRule> {
+        match (&mac.key, &mac.dukpt) {
+            (Some(_), Some(_)) => {
+                wrong("mac.key", "give either a key or dukpt".to_owned());
+                None
+            }
+            (Some(key), None) => key_name("mac.key", key, wrong).map(MacKeyRule::Named),
+            (None, Some(dukpt)) => dukpt.rule(mac.algorithm, wrong).map(MacKeyRule::Dukpt),
+            (None, None) => {
+                let cipher = self.working_keys.as_ref().map(|keys| keys.cipher);
+                if cipher.is_none() {
+                    wrong("mac.key", "name a [[key]] or dukpt, or give the line working_keys".to_owned());
+                }
+                cipher.map(MacKeyRule::Working)
+            }
+        }
     }
 
     /// Who may speak for whom; what is wrong is said, and left out.
@@ -309,6 +350,10 @@ impl LineConfig {
             ..LineSettings::standard(&self.name, framing, &self.dialect)
         })
     }
+}
+
+fn key_name(key: &str, text: &str, wrong: &mut impl FnMut(&str, String)) -> Option<KeyName> {
+    KeyName::new(text).map_err(|error| wrong(key, error.to_string())).ok()
 }
 
 mod defaults {

@@ -6,12 +6,16 @@ use crate::line::{BoundLine, Lines};
 use actix_rt::ArbiterHandle;
 use actors::ports::clock::{Clock, Dice};
 use actors::ports::history::History;
-use actors::ports::security_module::{KeyRef, ModuleFault, SecurityModule};
+use actors::ports::security_module::{KeyRef, Ksn, ModuleFault, SecurityModule};
 use actors::switchboard::Switchboard;
 use adapters::security_module::{ConfiguredKey, SoftwareSecurityModule};
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// First messages of some terminal, to try a base key with: one of the two is of its kind.
+const FIRST_KSNS: [Ksn; 2] =
+    [Ksn::Tdes([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]), Ksn::Aes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])];
 
 /// Takes the ports of all lines; nobody is served yet.
 pub(super) fn bound(
@@ -73,10 +77,17 @@ pub(super) async fn security_module(
 ) -> anyhow::Result<Arc<dyn SecurityModule>> {
     let module: Arc<dyn SecurityModule> = Arc::new(SoftwareSecurityModule::new(keys, dice)?);
     for line in lines {
-        let Some(MacRules { algorithm, key: MacKeyRule::Named(key), .. }) = line.proof.mac else { continue };
-        let tried = module.verify_mac(KeyRef::Named(key), algorithm, b"", &[0; 8]).await;
-        if let Err(fault @ (ModuleFault::Misconfigured(_) | ModuleFault::Unavailable(_))) = tried {
-            return Err(fault).with_context(|| format!("lines: {}.mac", line.written.name));
+        let Some(MacRules { algorithm, key, .. }) = line.proof.mac else { continue };
+        let keys = match key {
+            MacKeyRule::Named(name) => vec![KeyRef::Named(name)],
+            MacKeyRule::Dukpt(dukpt) => FIRST_KSNS.map(|ksn| dukpt.key(ksn)).to_vec(),
+            MacKeyRule::Working(_) => continue,
+        };
+        for key in keys {
+            let tried = module.verify_mac(key, algorithm, b"", &[0; 8]).await;
+            if let Err(fault @ (ModuleFault::Misconfigured(_) | ModuleFault::Unavailable(_))) = tried {
+                return Err(fault).with_context(|| format!("lines: {}.mac", line.written.name));
+            }
         }
     }
     Ok(module)

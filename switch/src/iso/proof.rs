@@ -2,7 +2,7 @@
 //!
 //! The MAC covers the message from its type to the byte before field 64 or 128 (ISO 16609), so it is checked over the very bytes that came
 //! and made over the very bytes that go. Network management may come without one: a terminal signs on before it has a key. What was
-//! asked with a MAC is answered with one, under the same key. Keys that were handed over are a terminal's own from the first message that
+//! asked with a MAC is answered with one, under the same key or its counterpart. Keys that were handed over are a terminal's own from the first message that
 //! it proves with them; until then `domain::till::keys` keeps those that it proved before.
 use actors::answer::Fault;
 use actors::domain::identity::{KeyName, TerminalId};
@@ -10,11 +10,12 @@ use actors::domain::response_code::ResponseCode;
 use actors::domain::till::keys::{KeyGeneration, KeyRequest, WorkingKeys};
 use actors::domain::time::Deadline;
 use actors::ports::security_module::{
-    Cipher, Generation, HandOverForm, KeyRef, MacAlgorithm, ModuleFault, Rejection, SecurityModule,
+    Cipher, Generation, HandOverForm, KeyRef, Ksn, MacAlgorithm, ModuleFault, SecurityModule, Way,
 };
 use actors::switchboard::Switchboard;
 use adapters::iso8583::asked::{KeyWish, Told};
 use adapters::iso8583::builder::{BuildFault, Builder};
+use adapters::iso8583::ksn::KsnPlace;
 use adapters::iso8583::message::{MacScope, Message};
 use adapters::iso8583::mti::Class;
 use adapters::iso8583::translate;
@@ -56,6 +57,26 @@ pub enum MacKeyRule {
     Named(KeyName),
     /// The terminal's working key.
     Working(Cipher),
+    /// The key of this one message (DUKPT).
+    Dukpt(Dukpt),
+}
+
+/// How the key of a message is derived.
+#[derive(Clone, Copy, Debug)]
+pub struct Dukpt {
+    /// The base key.
+    pub base: KeyName,
+    /// The derived key's cipher.
+    pub cipher: Cipher,
+    /// Where the message says which key it is.
+    pub place: KsnPlace,
+}
+
+impl Dukpt {
+    /// The key of a message that a terminal sends with this KSN.
+    pub const fn key(&self, ksn: Ksn) -> KeyRef {
+        KeyRef::Dukpt { base: self.base, ksn, way: Way::FromTerminal, cipher: self.cipher }
+    }
 }
 
 /// How working keys are handed over.
@@ -97,6 +118,11 @@ impl Proof {
                 let named = Proven { key: Some(KeyRef::Named(name)), generation: None };
                 return self.first_proving(rules, &scope, [named]).await;
             }
+            MacKeyRule::Dukpt(dukpt) => {
+                let ksn = dukpt.place.read(message).ok_or(rules.refusal)?;
+                let derived = Proven { key: Some(dukpt.key(ksn)), generation: None };
+                return self.first_proving(rules, &scope, [derived]).await;
+            }
             MacKeyRule::Working(cipher) => cipher,
         };
         let terminal = translate::terminal(message).map_err(|unfit| unfit.code)?;
@@ -118,7 +144,8 @@ impl Proof {
             let Some(key) = candidate.key else { continue };
             match self.module.verify_mac(key, rules.algorithm, scope.covered, &scope.mac).await {
                 Ok(()) => return Ok(candidate),
-                Err(ModuleFault::Rejected(Rejection::Mac(_))) => {}
+                // Of another key, or with a KSN that no terminal has.
+                Err(ModuleFault::Rejected(_)) => {}
                 Err(fault) => {
                     tracing::error!(%fault, "a MAC cannot be checked");
                     return Err(ResponseCode::CRYPTOGRAPHIC_FAILURE);
@@ -179,7 +206,7 @@ impl Proof {
         out: &mut BytesMut,
     ) -> anyhow::Result<()> {
         match (&self.mac, proven.key) {
-            (Some(rules), Some(key)) => self.seal(rules.algorithm, key, answer, out).await,
+            (Some(rules), Some(key)) => self.seal(rules.algorithm, of_answers(key), answer, out).await,
             _ => Ok(answer.finish(out)?),
         }
     }
@@ -205,6 +232,14 @@ impl Proof {
 
     fn soon(&self) -> Deadline {
         Deadline::after(self.board.now(), BOOK_WITHIN)
+    }
+}
+
+/// The key that answers are made with where a request was made with this one: under DUKPT each way has its own.
+const fn of_answers(key: KeyRef) -> KeyRef {
+    match key {
+        KeyRef::Dukpt { base, ksn, cipher, .. } => KeyRef::Dukpt { base, ksn, way: Way::ToTerminal, cipher },
+        key => key,
     }
 }
 

@@ -78,6 +78,9 @@ fn a_wrong_value_is_named_by_its_key_and_says_what_it_may_be() {
     }
 }
 
+const DUKPT: &str =
+    "500\nmac = { algorithm = \"x919\", dukpt = { base = \"base\", field = 53, tag = \"C0\" } }";
+
 #[test]
 fn a_line_that_cannot_work_is_named_by_its_key_and_says_what_it_may_be() {
     let sound = "[[lines]]\nname = \"shops\"\nlisten = \"127.0.0.1:8583\"\nframing = \"len2+tpdu\"\n\
@@ -98,6 +101,8 @@ fn a_line_that_cannot_work_is_named_by_its_key_and_says_what_it_may_be() {
             "no terminal \"T9\"",
         ),
         ("500", "500\npeers = { \"not a name\" = [] }", "lines[0].peers.not a name", "a DNS name"),
+        ("500", "500\nmac = { algorithm = \"x919\" }", "lines[0].mac.key", "dukpt"),
+        ("500", DUKPT, "lines[0].mac.dukpt", "48 or 63"),
         ("500", "500\nper_peer_max = 0", "lines[0].per_peer_max", "1 to 100000"),
         ("4096", "65_536", "lines[0].length_max", "32 to 65535"),
         ("len2+tpdu\"", "ascii4\"\nidle_seconds = 1", "lines[0].idle_seconds", "5 to 86400"),
@@ -108,6 +113,8 @@ fn a_line_that_cannot_work_is_named_by_its_key_and_says_what_it_may_be() {
         let named = problems.iter().any(|problem| problem.starts_with(key) && problem.contains(hint));
         assert!(named, "{to}: {problems:?}");
     }
+    let no_base = lines(&sound.replace("500", &DUKPT.replace("53", "63")));
+    assert!(no_base[0].starts_with("lines.shops.mac.dukpt.base"), "{no_base:?}");
     let too_long = sound.replace("len2+tpdu", "ascii4").replace("4096", "10_000");
     assert!(lines(&too_long)[0].starts_with("lines[0].length_max: a frame of this framing may have"));
     let twice = lines(&sound.repeat(2));

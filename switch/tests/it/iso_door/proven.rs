@@ -3,15 +3,17 @@ use super::{Pos, SALE, TERMINAL_MASTER, Told, keys, proof, stage};
 use crate::world::{House, house};
 use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
-use actors::ports::security_module::{Cipher, HandOverForm, KeyRef, MacAlgorithm};
+use actors::ports::security_module::{Cipher, HandOverForm, KeyRef, KeyRole, MacAlgorithm, Purpose, Way};
 use adapters::iso8583::builder::{BuildFault, Builder};
+use adapters::iso8583::ksn::KsnPlace;
 use adapters::iso8583::message::Message;
 use adapters::iso8583::mti::Mti;
-use adapters::security_module::key_block;
+use adapters::security_module::dukpt::tdes;
 use adapters::security_module::mac::MacKey;
 use adapters::security_module::secret::SecretKey;
+use adapters::security_module::{ConfiguredKey, key_block};
 use bytes::{Bytes, BytesMut};
-use switch::iso::{Exchange, MacKeyRule, MacRules};
+use switch::iso::{Dukpt, Exchange, MacKeyRule, MacRules};
 use switch::line::Answering;
 
 /// A line's MAC under a key that is in the house.
@@ -56,7 +58,7 @@ fn built(pos: &Pos, mti: &str, fields: &[(u8, &str)]) -> Builder<'static> {
 fn named(rules: MacRules) -> KeyRef {
     match rules.key {
         MacKeyRule::Named(name) => KeyRef::Named(name),
-        MacKeyRule::Working(_) => panic!("a working key has no name"),
+        MacKeyRule::Working(_) | MacKeyRule::Dukpt(_) => panic!("a derived key has no name"),
     }
 }
 
@@ -198,4 +200,102 @@ async fn a_union_pay_terminal_signs_on_whether_or_not_there_are_keys_for_it() {
     let reply = with.door.answer(&with.line, with.written("0800", &sign_on)).await.reply.unwrap();
     let answer = Message::parse(with.dialect, &reply).unwrap();
     assert_eq!((answer.text(39).unwrap().to_string().as_str(), answer.raw(62).unwrap().len()), ("00", 40));
+}
+
+const DUKPT_BASE: &str = "0123456789ABCDEFFEDCBA9876543210";
+
+/// The key that a terminal with this counter of the standard's example makes a MAC with, or checks one with.
+fn dukpt_key(counter: &str, way: Way) -> SecretKey {
+    let base = SecretKey::from_hex(Cipher::Tdes, DUKPT_BASE).unwrap();
+    let ksn = ksn(counter);
+    tdes::message_key(&base, ksn.first_chunk().unwrap()).unwrap().variant(Purpose::Mac, way)
+}
+
+fn ksn(counter: &str) -> Vec<u8> {
+    hex(&format!("FFFF9876543210{counter}"))
+}
+
+fn hex(digits: &str) -> Vec<u8> {
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn a_terminal_with_dukpt_proves_each_message_with_a_key_of_its_own_and_is_answered_with_the_counterpart()
+ {
+    // ANSI X9.24-1: what the published example's keys make of its text.
+    let published = MacKey::new(MacAlgorithm::X919, &dukpt_key("E00001", Way::FromTerminal)).unwrap();
+    assert_eq!(published.mac(b"4012345678909D987").0.to_vec(), hex("9CCC78173FC4FB64"));
+    let published = MacKey::new(MacAlgorithm::X919, &dukpt_key("E00001", Way::ToTerminal)).unwrap();
+    assert_eq!(published.mac(b"4012345678909D987").0.to_vec(), hex("20364223C1FF00FA"));
+
+    let (house, phone) = stage().await;
+    let name = KeyName::new("dukpt").unwrap();
+    let base = ConfiguredKey::new(name, KeyRole::DukptBase, Cipher::Tdes, DUKPT_BASE, None).unwrap();
+    let place = KsnPlace::new(63, "DF01").unwrap();
+    let key = MacKeyRule::Dukpt(Dukpt { base: name, cipher: Cipher::Tdes, place });
+    let rules = MacRules { algorithm: MacAlgorithm::X919, key, refusal: ResponseCode::SECURITY_VIOLATION };
+    let proof = proof(&house, vec![base], Some(rules), None);
+    let pos = Pos::proven_by(proof, "iso87-ascii", &house, ResponseCode::APPROVED);
+    let said = |stan, counter: &str, item: &str| {
+        let fields = [(7, "1122101530"), (11, stan), (41, "T1"), (63, item), (70, "301")];
+        let key = MacKey::new(rules.algorithm, &dukpt_key(counter, Way::FromTerminal)).unwrap();
+        with_mac(&pos, "0800", &fields, key.mac(&covered(&pos, "0800", &fields)).0)
+    };
+    for (stan, counter) in [("000001", "E00001"), ("000002", "E00002"), ("000003", "E00005")] {
+        let told = pos.ask_bytes(said(stan, counter, &place.written(&ksn(counter)))).await.unwrap();
+        assert_eq!(told.code(), ("0810", "00"), "{counter}");
+        let answer = Message::parse(pos.dialect, &told.frame).unwrap();
+        let scope = answer.mac_scope().expect("an answer with a MAC");
+        let made_by = |way| MacKey::new(rules.algorithm, &dukpt_key(counter, way)).unwrap();
+        assert!(made_by(Way::ToTerminal).verifies(scope.covered, &scope.mac), "{counter}");
+        assert!(!made_by(Way::FromTerminal).verifies(scope.covered, &scope.mac), "nobody can send it back");
+    }
+    let sound = place.written(&ksn("E00007"));
+    let (unused, exhausted) = (place.written(&ksn("E00000")), place.written(&ksn("FFFFFF")));
+    let items = [
+        ("another key's", place.written(&ksn("E00008"))),
+        ("twice", format!("{sound}{sound}")),
+        ("under another tag", sound.replace("DF01", "DF02")),
+        ("too short", "DF0102FFFF".to_owned()),
+        ("no digits", "what is a KSN".to_owned()),
+        ("not counted yet", unused),
+        ("of no terminal", exhausted),
+    ];
+    for (what, item) in items {
+        let told = pos.ask_bytes(said("000009", "E00007", &item)).await.unwrap();
+        assert_eq!(told.code(), ("0810", "63"), "{what}");
+    }
+    assert_eq!(pos.ask_bytes(said("000009", "E00007", &sound)).await.unwrap().code(), ("0810", "00"));
+    assert_eq!(pos.told("0200", &SALE).await.code(), ("0210", "63"), "without a MAC");
+    drop(phone);
+}
+
+#[actix_web::test]
+async fn with_aes_dukpt_the_published_keys_of_a_terminals_first_message_prove_it() {
+    // ANSI X9.24-3: the example's keys for its first message, as published.
+    let [makes, checks] =
+        ["A2DC23DE6FDE0824A2BC321E08E4B8B7", "DBB463945B286C07CD3AD82EE96FD9C9"].map(|digits| {
+            MacKey::new(MacAlgorithm::AesCmac, &SecretKey::from_hex(Cipher::Aes128, digits).unwrap())
+        });
+    let (house, _phone) = stage().await;
+    let (name, digits) = (KeyName::new("dukpt").unwrap(), "FEDCBA9876543210F1F1F1F1F1F1F1F1");
+    let base = ConfiguredKey::new(name, KeyRole::DukptBase, Cipher::Aes128, digits, None).unwrap();
+    let place = KsnPlace::new(48, "C0").unwrap();
+    let key = MacKeyRule::Dukpt(Dukpt { base: name, cipher: Cipher::Aes128, place });
+    let refusal = ResponseCode::SECURITY_VIOLATION;
+    let rules = MacRules { algorithm: MacAlgorithm::AesCmac, key, refusal };
+    let pos = Pos::proven_by(
+        proof(&house, vec![base], Some(rules), None),
+        "iso87-bcd",
+        &house,
+        ResponseCode::APPROVED,
+    );
+    let item = place.written(&hex("123456789012345600000001"));
+    let fields = [(7, "1122101530"), (11, "000001"), (41, "T1"), (48, item.as_str()), (70, "301")];
+    let mac = makes.unwrap().mac(&covered(&pos, "0800", &fields));
+    let told = pos.ask_bytes(with_mac(&pos, "0800", &fields, mac.0)).await.unwrap();
+    assert_eq!(told.code(), ("0810", "00"));
+    let answer = Message::parse(pos.dialect, &told.frame).unwrap();
+    let scope = answer.mac_scope().expect("an answer with a MAC");
+    assert!(checks.unwrap().verifies(scope.covered, &scope.mac));
 }
