@@ -383,6 +383,43 @@ async fn who_is_not_known_and_what_is_not_offered_is_told_why() {
 }
 
 #[actix_web::test]
+async fn what_no_platform_offers_is_refused_with_40_and_nothing_happens() {
+    let (house, _phone) = stage().await;
+    let pos = Pos::on(&house);
+    // Pre-authorization, balance, cash, cash with a purchase; asked for, and told of when it is over.
+    for kind in ["030000", "310000", "010000", "090000"] {
+        for (mti, answer) in [("0100", "0110"), ("0200", "0210"), ("0120", "0130"), ("0220", "0230")] {
+            let told = pos.told(mti, &sale_but(&[(3, kind), (25, "06"), (90, DATA)])).await;
+            assert_eq!(told.code(), (answer, "40"), "{mti} {kind}");
+        }
+    }
+    assert_eq!(
+        pos.told("0200", &sale_but(&[(3, "310000"), (4, "000000000000")])).await.code(),
+        ("0210", "40")
+    );
+    let union_pay = Pos::speaking("cup-pos", &house, ResponseCode::APPROVED);
+    let hold = sale_but(&[(3, "030000"), (7, ""), (25, "06"), (60, "10000001")]);
+    assert_eq!(union_pay.told("0100", &hold).await.code(), ("0110", "40"));
+    let completion = sale_but(&[(25, "06"), (11, "000124"), (90, DATA)]);
+    assert_eq!(pos.told("0200", &completion).await.code(), ("0210", "25"), "of a hold that there never was");
+    assert!(house.journal.records().is_empty());
+    let given_up = sale_but(&[(3, "030000"), (11, "000125"), (90, DATA)]);
+    assert_eq!(pos.told("0400", &given_up).await.code(), ("0410", "00"), "nothing of it stands");
+}
+
+#[actix_web::test]
+async fn a_type_that_is_not_served_is_told_12_and_a_reversal_after_a_refund_21() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    assert_eq!(pos.told("0600", &SALE).await.code(), ("0610", "12"));
+    pos.sold(&phone, &SALE, "right").await;
+    let back = sale_but(&[(3, "200000"), (4, "000000000250"), (11, "000124"), (90, DATA)]);
+    assert_eq!(pos.told("0200", &back).await.code(), ("0210", "00"));
+    let whole = sale_but(&[(11, "000125"), (90, DATA)]);
+    assert_eq!(pos.told("0400", &whole).await.code(), ("0410", "21"));
+}
+
+#[actix_web::test]
 async fn what_cannot_be_read_is_answered_30_where_somebody_can_be_answered() {
     let (house, _phone) = stage().await;
     let pos = Pos::on(&house);

@@ -108,6 +108,23 @@ async fn on_a_line_with_macs_what_is_not_proven_is_refused_and_does_nothing() {
     assert!(house.journal.records().is_empty(), "nothing of it was taken in");
 }
 
+#[actix_web::test]
+async fn a_mac_that_cannot_be_checked_is_88_and_a_wrong_one_of_union_pay_a0() {
+    let (house, _phone) = stage().await;
+    let rules = mac_rules(MacAlgorithm::X919);
+    let none = proof(&house, Vec::new(), Some(rules), None);
+    let without_keys = Pos::proven_by(none, "iso87-ascii", &house, ResponseCode::APPROVED);
+    let message = with_mac(&without_keys, "0800", &echo("000001"), [0; 8]);
+    assert_eq!(without_keys.ask_bytes(message).await.unwrap().code(), ("0810", "88"));
+    let rules = MacRules { refusal: ResponseCode::MAC_ERROR, ..mac_rules(MacAlgorithm::CupEcb) };
+    let proof = proof(&house, keys(), Some(rules), None);
+    let union_pay = Pos::proven_by(proof, "cup-pos", &house, ResponseCode::APPROVED);
+    let sale =
+        [(3, "000000"), (4, "000000001250"), (11, "000123"), (41, "T1"), (49, "978"), (60, "22000001")];
+    let message = with_mac(&union_pay, "0200", &sale, [0; 8]);
+    assert_eq!(union_pay.ask_bytes(message).await.unwrap().code(), ("0210", "A0"));
+}
+
 /// Asks for working keys, proven by nothing, and opens them as the terminal that holds the master key.
 async fn rekeyed(pos: &Pos, stan: &str) -> SecretKey {
     let told = pos.told("0800", &[(7, "1122101530"), (11, stan), (41, "T1"), (70, "161")]).await;
