@@ -64,10 +64,12 @@ impl<R: Resident> Directory<R> {
         for (intake, place) in self.intakes().zip(places.iter().cycle()) {
             let (intake, place, world) = (Arc::clone(intake), place.clone(), Arc::clone(world));
             let (clock, tally) = (Arc::clone(&self.0.clock), Arc::clone(&self.0.tally));
+            let (gate, queue) = (self.0.gate.clone(), self.0.gate.queue());
             supervisor.adopt(move |link| {
                 let (world, clock) = (Arc::clone(&world), Arc::clone(&clock));
                 let (tally, intake) = (Arc::clone(&tally), Arc::clone(&intake));
-                start(&place, Lease { world, clock, limits, tally, intake }, link);
+                let gate = gate.clone();
+                start(&place, Lease { world, clock, limits, tally, intake, gate, queue }, link);
             });
         }
     }

@@ -19,7 +19,7 @@ use governor::{Allowance, Governor};
 use metrics::{Gauge, gauge};
 use pace::Pace;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -71,6 +71,7 @@ struct Posts {
     in_use: Gauge,
     sheds: Sheds,
     beginnings: Mutex<Beginnings>,
+    queues: AtomicUsize,
     is_pressed: AtomicBool,
     governor: Governor,
     pace: Gauge,
@@ -102,6 +103,7 @@ impl Gate {
             in_use: gauge!("turnout_gate_in_use"),
             sheds: Sheds::new(),
             beginnings: Mutex::new(Beginnings { pace: Pace::new(standing), begun: Begun::default() }),
+            queues: AtomicUsize::new(0),
             is_pressed: AtomicBool::new(false),
             governor: Governor::default(),
             pace: gauge!("turnout_gate_pace"),
@@ -130,10 +132,15 @@ impl Gate {
         Err(Fault::Overloaded { retry_after: self.0.retry_after })
     }
 
-    /// Something waited for `delay` until this thread came round to it.
-    pub fn feel(&self, now: Timestamp, thread: usize, delay: Duration) {
+    /// A number for a queue, or for a thread, that what waits in it can be told by.
+    pub fn queue(&self) -> usize {
+        self.0.queues.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Something waited for `delay` in the queue of this number.
+    pub fn feel(&self, now: Timestamp, queue: usize, delay: Duration) {
         let mut beginnings = self.beginnings();
-        beginnings.pace.feel(now, thread, delay);
+        beginnings.pace.feel(now, queue, delay);
         let (rate, sharers) = (beginnings.pace.rate(), beginnings.pace.sharers());
         drop(beginnings);
         self.0.is_pressed.store(rate.is_some(), Ordering::Relaxed);

@@ -11,6 +11,7 @@ mod shell;
 use crate::answer::Fault;
 use crate::domain::backoff::Backoff;
 use crate::domain::time::Timestamp;
+use crate::gate::Gate;
 use crate::ports::clock::Clock;
 use crate::resident::Resident;
 use crate::supervisor::{Failures, Intensity, Link};
@@ -29,6 +30,8 @@ use std::time::Duration;
 
 /// Messages delivered before others on the arbiter get their turn.
 const TURN: usize = 64;
+/// And where many wait.
+const LONGEST_TURN: usize = 1_024;
 
 /// How many rooms are looked into for one that may sleep, when a new one is needed.
 const SEARCH: usize = 128;
@@ -92,6 +95,9 @@ pub(crate) struct Lease<R: Resident> {
     pub(crate) limits: Limits,
     pub(crate) tally: Arc<Tally>,
     pub(crate) intake: Arc<Intake<R>>,
+    pub(crate) gate: Gate,
+    /// The letter box's number at the gate.
+    pub(crate) queue: usize,
 }
 
 /// What the rooms of one incarnation of a shard share.
@@ -101,6 +107,8 @@ pub(crate) struct Floor<R: Resident> {
     limits: Limits,
     tally: Arc<Tally>,
     intake: Arc<Intake<R>>,
+    gate: Gate,
+    queue: usize,
     vacated: RefCell<Vec<Rc<Room<R>>>>,
     crashes: RefCell<Failures>,
     is_broken: Cell<bool>,
@@ -108,10 +116,10 @@ pub(crate) struct Floor<R: Resident> {
 
 impl<R: Resident> Floor<R> {
     fn new(lease: Lease<R>) -> Self {
-        let Lease { world, clock, limits, tally, intake } = lease;
+        let Lease { world, clock, limits, tally, intake, gate, queue } = lease;
         let crashes = RefCell::new(Failures::new(limits.crashes));
         let (vacated, is_broken) = (RefCell::new(Vec::new()), Cell::new(false));
-        Self { world, clock, limits, tally, intake, vacated, crashes, is_broken }
+        Self { world, clock, limits, tally, intake, gate, queue, vacated, crashes, is_broken }
     }
 
     fn count_crash(&self) {
@@ -245,11 +253,18 @@ impl<R: Resident> Shard<R> {
                 room.doom();
             }
         }
-        for _ in 0..TURN {
-            let Some(envelope) = self.floor.intake.next() else { return false };
+        // On a thread that is slow to come round, who is given the same each time falls ever further behind.
+        let most = (self.floor.intake.len() / 2).clamp(TURN, LONGEST_TURN);
+        let mut longest = None;
+        for _ in 0..most {
+            let Some(envelope) = self.floor.intake.next() else { break };
+            longest = longest.max(Some(envelope.waited(now)));
             self.deliver(envelope, now);
         }
-        true
+        if let Some(waited) = longest {
+            self.floor.gate.feel(now, self.floor.queue, waited);
+        }
+        self.floor.intake.len() > 0
     }
 }
 

@@ -295,7 +295,7 @@ impl Switchboard {
     /// Whether `code` is the one that was sent.
     pub async fn check_code(&self, payer: PayerId, code: &str, by: Deadline) -> Result<CodeVerdict, Refused> {
         let code = code.into();
-        Ok(self.payer(payer, Class::Status, by, |reply| PayerAsk::Check(code, reply)).await?)
+        Ok(self.payer(payer, Class::Completion, by, |reply| PayerAsk::Check(code, reply)).await?)
     }
 
     /// A phone claims a terminal (OS-1, OS-2).

@@ -5,6 +5,7 @@
 use crate::domain::time::Timestamp;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// How one kind of actor fares on this node, over all its shards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +103,11 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// It waits still.
+    pub(crate) fn so_far(&self, now: Timestamp) -> Duration {
+        now.since(self.since)
+    }
+
     /// It is heard.
     pub(crate) fn ended(self, now: Timestamp) {
         self.waits.seconds.record(now.since(self.since).as_secs_f64());

@@ -1,6 +1,6 @@
 //! How many new payments may begin each second: as many as leave nobody waiting, and to every merchant its share.
 //!
-//! What is felt is how long each thread takes to come round to something. While that stands above the target at one of them, the pace
+//! What is felt is how long something waits, in each queue and for each thread. While that stands above the target at one of them, the pace
 //! shrinks by a part of itself; when it does not, it grows again by a small part, until nobody was sent away for a
 //! while and there is no pace at all (additive rise, multiplicative fall). While there is one, a merchant that asks for less than its share is never sent away for those
 //! that ask for more: what the small leave over goes to the large. Only arithmetic on instants that the caller gives:
@@ -10,13 +10,17 @@ use crate::domain::time::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Threads that are told apart; more of them share.
-const THREADS: usize = 64;
+/// Queues that are told apart; more of them share.
+const QUEUES: usize = 1_024;
 /// How often the pace is looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// The pace after a look that found everybody waiting; and after one that found nobody.
+/// The pace after a look that found everybody waiting; and after one that found nobody, far from what was too much the last time,
+/// below or above, and near it.
 const FALL: f64 = 0.9;
-const RISE: f64 = 1.02;
+const RISE_FAR: f64 = 1.1;
+const RISE_NEAR: f64 = 1.01;
+const NEAR: f64 = 0.85;
+const PAST: f64 = 1.15;
 /// So many looks pass between one fall and the next: what the first did has to be felt.
 const REST: u32 = 2;
 /// After so many looks at which nobody was sent away there is no pace any more.
@@ -38,6 +42,8 @@ const ADVANCE: f64 = 0.5;
 #[derive(Debug)]
 pub struct Pace {
     target: Duration,
+    /// The least delay in each queue since the last look: one that was short once in the meantime is not standing.
+    least: Vec<Option<Duration>>,
     look: Look,
     /// New payments a second; `None`: as they come.
     rate: Option<f64>,
@@ -46,6 +52,10 @@ pub struct Pace {
     sharers: HashMap<MerchantId, Share>,
     /// The smoothed number of those who were let in at a look.
     usual: f64,
+    /// What was too much the last time, by what was let in; nothing, if it was never that.
+    too_much: f64,
+    /// The longest of the standing delays at the last look; `None`, if nothing stood.
+    stood: Option<Duration>,
     resting: u32,
     calm: u32,
 }
@@ -54,8 +64,6 @@ pub struct Pace {
 #[derive(Debug)]
 struct Look {
     began: Timestamp,
-    /// The least delay on each thread: a queue that was short once in the meantime is not standing.
-    least: [Option<Duration>; THREADS],
     let_in: u32,
     sent_away: u32,
 }
@@ -72,21 +80,28 @@ impl Pace {
         let never = Timestamp::from_micros(0);
         Self {
             target,
+            least: Vec::new(),
             look: Look::since(never),
             rate: None,
             left: 0.0,
             filled_at: never,
             sharers: HashMap::new(),
             usual: 0.0,
+            too_much: 0.0,
+            stood: None,
             resting: 0,
             calm: 0,
         }
     }
 
-    /// Something waited for `delay` until this thread came round to it.
-    pub fn feel(&mut self, now: Timestamp, thread: usize, delay: Duration) {
+    /// Something waited for `delay` in this queue.
+    pub fn feel(&mut self, now: Timestamp, queue: usize, delay: Duration) {
         self.look_around(now);
-        if let Some(least) = self.look.least.get_mut(thread % THREADS) {
+        let queue = queue % QUEUES;
+        if queue >= self.least.len() {
+            self.least.resize(queue.saturating_add(1), None);
+        }
+        if let Some(least) = self.least.get_mut(queue) {
             *least = Some(least.map_or(delay, |least| least.min(delay)));
         }
     }
@@ -150,23 +165,30 @@ impl Pace {
         let a_second = f64::from(seen.let_in) / elapsed.as_secs_f64();
         self.usual = if self.usual > 0.0 { self.usual.mul_add(0.8, a_second * 0.2) } else { a_second };
         self.resting = self.resting.saturating_sub(1);
-        let is_standing = seen.least.iter().flatten().any(|least| *least > self.target);
-        match (is_standing, self.rate) {
-            (true, _) if self.resting > 0 => {}
-            (true, rate) => self.fall(now, rate),
-            (false, Some(rate)) => self.rise(rate, seen.sent_away > 0),
-            (false, None) => {}
+        let stands = self.least.iter().flatten().max().copied().filter(|longest| *longest > self.target);
+        self.least.fill(None);
+        let stood = std::mem::replace(&mut self.stood, stands);
+        // What waits already is worked off at its own time: while it gets less, the pace is slow enough.
+        let is_growing = stands >= stood;
+        match (stands, self.rate) {
+            (Some(_), _) if self.resting > 0 || !is_growing => {}
+            (Some(_), rate) => self.fall(now, rate, stood.is_none()),
+            (None, Some(rate)) => self.rise(rate, seen.sent_away > 0),
+            (None, None) => {}
         }
         self.sharers.retain(|_, share| now.since(share.asked_at) < GONE);
     }
 
-    fn fall(&mut self, now: Timestamp, rate: Option<f64>) {
+    fn fall(&mut self, now: Timestamp, rate: Option<f64>, is_first: bool) {
         if rate.is_none() {
             self.filled_at = now;
             self.left = 0.0;
         }
         // A pace that nobody reaches is not what keeps them waiting.
         let from = rate.map_or(self.usual, |rate| rate.min(self.usual.max(rate * FALL)));
+        if is_first && rate.is_none_or(|rate| self.usual >= rate * NEAR) {
+            self.too_much = from;
+        }
         self.rate = Some((from * FALL).max(SLOWEST));
         self.resting = REST;
         self.calm = 0;
@@ -178,14 +200,15 @@ impl Pace {
             self.rate = None;
             self.sharers.clear();
         } else if is_short {
-            self.rate = Some((rate * RISE).max(rate + 1.0));
+            let is_near = rate >= self.too_much * NEAR && rate <= self.too_much * PAST;
+            self.rate = Some((rate * if is_near { RISE_NEAR } else { RISE_FAR }).max(rate + 1.0));
         }
     }
 }
 
 impl Look {
     const fn since(began: Timestamp) -> Self {
-        Self { began, least: [None; THREADS], let_in: 0, sent_away: 0 }
+        Self { began, let_in: 0, sent_away: 0 }
     }
 }
 

@@ -15,6 +15,7 @@ use futures_util::task::AtomicWaker;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 /// A message on its way to a resident.
 pub(crate) struct Envelope<R: Resident> {
@@ -51,6 +52,11 @@ impl<R: Resident> Envelope<R> {
         sheds.count(why);
         self.refuse(Fault::Expired);
         None
+    }
+
+    /// How long it has waited.
+    pub(crate) fn waited(&self, now: Timestamp) -> Duration {
+        self.waiting.as_ref().map_or(Duration::ZERO, |waiting| waiting.so_far(now))
     }
 
     /// What it says, to whoever hears it now.
@@ -103,6 +109,11 @@ impl<R: Resident> Intake<R> {
     /// The next message, by class and then by age.
     pub(crate) fn next(&self) -> Option<Envelope<R>> {
         self.sorted().mail.values_mut().rev().find_map(VecDeque::pop_front)
+    }
+
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.sorted().mail.values().map(VecDeque::len).sum()
     }
 
     /// Asks for an incarnation to be ended as a crash would end it.

@@ -17,19 +17,20 @@ pub(super) fn feel(gate: &Gate, clock: &Arc<dyn Clock>, threads: &[ArbiterHandle
     for (number, thread) in threads.iter().enumerate() {
         let (gate, clock) = (gate.clone(), Arc::clone(clock));
         let late = gauge!("turnout_thread_late_seconds", "thread" => number.to_string());
-        if !thread.spawn(feel_one(gate, clock, number, late)) {
+        if !thread.spawn(feel_one(gate, clock, late)) {
             tracing::error!(number, "a worker's thread is gone before anything was asked of it");
         }
     }
 }
 
-async fn feel_one(gate: Gate, clock: Arc<dyn Clock>, number: usize, late: Gauge) {
+async fn feel_one(gate: Gate, clock: Arc<dyn Clock>, late: Gauge) {
+    let queue = gate.queue();
     loop {
         let due = clock.now().plus(BEAT);
         actix_rt::time::sleep(BEAT).await;
         let now = clock.now();
         let delay = now.since(due);
         late.set(delay.as_secs_f64());
-        gate.feel(now, number, delay);
+        gate.feel(now, queue, delay);
     }
 }
