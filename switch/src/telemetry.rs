@@ -20,15 +20,20 @@ const DISCREET: [&str; 1] = ["actix_http=info"];
 
 /// Installs the metrics recorder of this process.
 pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
+    let handle = recording()?.install_recorder()?;
+    catalogue::describe();
+    Ok(handle)
+}
+
+/// A recorder that has the catalogue's buckets, to be installed or measured.
+pub fn recording() -> Result<PrometheusBuilder, BuildError> {
     let mut builder = PrometheusBuilder::new();
     for metric in METRICS {
         if let Kind::Histogram(buckets) = metric.kind {
             builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)?;
         }
     }
-    let handle = builder.install_recorder()?;
-    catalogue::describe();
-    Ok(handle)
+    Ok(builder)
 }
 
 /// The page of metrics as it is now; `folder` is where the journal lies.

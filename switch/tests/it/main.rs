@@ -16,6 +16,7 @@ mod config;
 mod documents;
 mod doors;
 mod events;
+mod grafana;
 mod house;
 mod iso_door;
 mod kills;
