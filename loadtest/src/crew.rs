@@ -147,7 +147,8 @@ fn places(scenario: &Scenario, roster: Vec<KnownTerminal>) -> anyhow::Result<Vec
     }
     let demand = demand(scenario);
     let needed: usize = demand.values().sum();
-    let pairs = scenario.pairs.unwrap_or_else(|| needed.max(16).min(quiet.len().max(needed)));
+    // A switch that is slower than hoped keeps them longer.
+    let pairs = scenario.pairs.unwrap_or_else(|| needed.saturating_mul(2).min(quiet.len()).max(needed));
     ensure!(
         pairs <= PAIRS_MAX,
         "{pairs} pairs need more than one process: a scenario has at most {PAIRS_MAX}"

@@ -105,6 +105,7 @@ fn write_charts(report: &Report, out: &mut String) -> fmt::Result {
     if moments.len() < 2 {
         return Ok(());
     }
+    let span = (moments.first().map_or(0, |moment| moment.at), moments.last().map_or(0, |moment| moment.at));
     let curve = |name: &str, value: fn(&Moment) -> f64| Curve {
         name: name.to_owned(),
         values: moments.iter().map(value).collect(),
@@ -116,15 +117,15 @@ fn write_charts(report: &Report, out: &mut String) -> fmt::Result {
         curve("errors", |m| figure::real(m.errors)),
         curve("other ends", |m| figure::real(m.others)),
     ];
-    chart("Payments a second", &ends, out)?;
+    chart("Payments a second", &ends, span, out)?;
     let times = [
         curve("p50", |m| figure::real(m.p50_us) / 1_000.0),
         curve("p99", |m| figure::real(m.p99_us) / 1_000.0),
         curve("the generator's lag, p99", |m| figure::real(m.lag_p99_us) / 1_000.0),
     ];
-    chart("Question to answer, ms", &times, out)?;
+    chart("Question to answer, ms", &times, span, out)?;
     let waiting = [curve("in flight", |m| figure::real(u64::try_from(m.in_flight).unwrap_or(u64::MAX)))];
-    chart("Payments whose terminals wait", &waiting, out)?;
+    chart("Payments whose terminals wait", &waiting, span, out)?;
     let memory: Vec<Curve> = report
         .cpu
         .processes
@@ -136,17 +137,17 @@ fn write_charts(report: &Report, out: &mut String) -> fmt::Result {
             Curve { name: process.name.clone(), values }
         })
         .collect();
-    chart("Resident memory, MiB", &memory, out)
+    chart("Resident memory, MiB", &memory, span, out)
 }
 
-fn chart(title: &str, curves: &[Curve], out: &mut String) -> fmt::Result {
+fn chart(title: &str, curves: &[Curve], ends: (i64, i64), out: &mut String) -> fmt::Result {
     let most = curves.iter().flat_map(|curve| &curve.values).copied().fold(0.0, f64::max).max(1e-9);
     write!(
         out,
         "<h2>{}</h2><svg viewBox=\"-60 -10 {} {}\" role=\"img\">",
         escaped(title),
         WIDTH + 70.0,
-        HEIGHT + 40.0
+        HEIGHT + 50.0
     )?;
     for part in [0.0, 0.5, 1.0] {
         let y = HEIGHT * (1.0 - part);
@@ -156,6 +157,13 @@ fn chart(title: &str, curves: &[Curve], out: &mut String) -> fmt::Result {
             "<text x=\"-6\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"end\">{:.1}</text>",
             y + 4.0,
             most * part
+        )?;
+    }
+    for (x, at, anchor) in [(0.0, ends.0, "start"), (WIDTH, ends.1, "end")] {
+        write!(
+            out,
+            "<text x=\"{x}\" y=\"{}\" font-size=\"11\" text-anchor=\"{anchor}\">{at} s</text>",
+            HEIGHT + 14.0
         )?;
     }
     let mut label_at = 0.0;
@@ -170,7 +178,7 @@ fn chart(title: &str, curves: &[Curve], out: &mut String) -> fmt::Result {
         write!(
             out,
             "\"/><text x=\"{label_at}\" y=\"{}\" font-size=\"12\" fill=\"{colour}\">{}</text>",
-            HEIGHT + 22.0,
+            HEIGHT + 32.0,
             escaped(&curve.name)
         )?;
         label_at += 170.0;

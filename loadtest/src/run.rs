@@ -115,7 +115,7 @@ pub struct RunArgs {
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let scenario = scenario(args)?;
     let uses_line = scenario.iso_share > 0.0;
-    args.targets.are_ours(uses_line)?;
+    args.targets.are_ours()?;
     can_be_played(args, &scenario)?;
     let roster = roster::read(&args.roster)?;
     machine::allow_connections(u64::try_from(roster.len().min(20_000))?.saturating_mul(3).saturating_add(64));

@@ -87,11 +87,14 @@ impl Session {
         let begin = clock.now().plus(PAUSE);
         let start = begin.plus(warm_up);
         let span = Span { begin, start, end: start.plus(measured) };
-        let mut due = self.keep_time(shape, span)?;
+        let due = self.keep_time(shape, span)?;
         let mut troubles = self.plan_trouble(start);
         let timeline = Arc::new(Mutex::new(Vec::new()));
         let telling = tokio::spawn(Arc::clone(self).watch(start, Arc::clone(&timeline)));
-        let (unfinished, usage) = tokio::join!(self.dispatch(&mut due, span), self.measure(span));
+        // A task, so that it runs where the players do: a moment would wake two threads otherwise.
+        let dispatching = tokio::spawn(Arc::clone(self).dispatch(due, span));
+        let (unfinished, usage) = tokio::join!(dispatching, self.measure(span));
+        let unfinished = unfinished.context("the dispatcher died")?;
         telling.abort();
         troubles.abort_all();
         self.calm().await?;
@@ -138,7 +141,7 @@ impl Session {
     }
 
     /// Begins a payment at every moment; how many had not ended when nobody waited for them any more.
-    async fn dispatch(self: &Arc<Self>, due: &mut Receiver<Tick>, span: Span) -> usize {
+    async fn dispatch(self: Arc<Self>, mut due: Receiver<Tick>, span: Span) -> usize {
         let seed = Chance::of_seed(self.scenario.seed);
         let (mut chance, mut number) = (seed.fork("stories"), 0u64);
         let runaway: Vec<Kind> = self.crew.runaway().collect();

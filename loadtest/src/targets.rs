@@ -67,7 +67,7 @@ impl Targets {
     }
 
     /// That no address is somebody else's, unless that was asked for.
-    pub fn are_ours(&self, uses_line: bool) -> anyhow::Result<()> {
+    pub fn are_ours(&self) -> anyhow::Result<()> {
         if self.not_loopback {
             return Ok(());
         }
@@ -75,11 +75,9 @@ impl Targets {
         for address in addresses.into_iter().flatten() {
             ensure!(address.is_loopback(), "{address} {NOT_OURS}");
         }
-        if uses_line {
-            let host = split(&self.line)?.0;
-            let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-            ensure!(is_loopback, "--line {host} {NOT_OURS}");
-        }
+        let host = split(&self.line)?.0;
+        let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        ensure!(is_loopback, "--line {host} {NOT_OURS}");
         Ok(())
     }
 

@@ -310,3 +310,91 @@ fn ends(counts: &Counts) -> Vec<Ends> {
         .map(|((crowd, story), endings)| Ends { story: *story, crowd: *crowd, endings: *endings })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::judge::Rule;
+    use crate::mix::Ending;
+    use crate::tally::{Ended, Job, Tally};
+    use actors::domain::time::Timestamp;
+
+    /// So many sales that came through, each begun so late.
+    fn played(sales: u64, lag_us: u64) -> Played {
+        let (tally, due) = (Tally::new(), Timestamp::from_micros(0));
+        let (story, door, crowd) = (Story::Sale, Door::Http, Crowd::Everybody);
+        let job = Job { due, story, door, crowd, is_measured: true };
+        for _ in 0..sales {
+            tally.begun(&job, lag_us);
+            tally.took(&job, Stage::Answer, 5_000);
+            tally.ended(&job, &Ended::Well(Ending::Approved));
+        }
+        let usage =
+            Usage { processes: Vec::new(), idle_percent: 0.0, steal_percent: 0.0, others_percent: 0.0 };
+        let measured = Duration::from_secs(1);
+        Played { counts: tally.take(), timeline: Vec::new(), usage, measured, unfinished: 0 }
+    }
+
+    fn report(played: Played, threshold: &str, broken: &[Rule]) -> Report {
+        let mut findings = Findings::default();
+        findings.counts.extend(broken.iter().map(|rule| (*rule, 1)));
+        let settings = Settings {
+            loadtest: "0",
+            switch: None,
+            began_at: String::new(),
+            command_line: Vec::new(),
+            seed: 1,
+            pairs: 1,
+            scenario: String::new(),
+            cpus: 1,
+        };
+        Report::new(Material {
+            played,
+            thresholds: &[threshold.parse().unwrap()],
+            judgement: Judgement::Judged(Box::new(findings), Box::default()),
+            lag_max: Duration::from_millis(50),
+            peak: None,
+            settings,
+        })
+    }
+
+    #[test]
+    fn a_violation_fails_a_run_whatever_its_speed_and_a_late_generator_voids_what_it_missed() {
+        let (punctual, late) = (1_000, 80_000);
+        for (lag, threshold, broken, verdict) in [
+            (punctual, "p(99)<50ms", &[][..], Verdict::Passed),
+            (punctual, "p(99)<1ms", &[], Verdict::Failed),
+            (late, "p(99)<50ms", &[], Verdict::Void),
+            (late, "p(99)<1ms", &[], Verdict::Void),
+            (punctual, "p(99)<50ms", &[Rule::Lost], Verdict::Failed),
+            (late, "p(99)<50ms", &[Rule::Twice], Verdict::Failed),
+        ] {
+            let report = report(played(10, lag), threshold, broken);
+            assert_eq!(
+                report.verdict, verdict,
+                "{lag} us late, {threshold}, {broken:?}: {:?}",
+                report.reasons
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_that_came_through_is_no_success_and_a_judge_that_is_blind_is_no_judge() {
+        let empty = report(played(0, 0), "violations==0", &[]);
+        assert_eq!((empty.verdict, empty.reasons.len()), (Verdict::Failed, 1));
+        let mut blind = Shown::default();
+        blind.missed.push(crate::control::Control::Forgotten);
+        let (played, findings) = (played(10, 0), Findings::default());
+        let figures = Figures::new(&played);
+        let judgement = Judgement::Judged(Box::new(findings), Box::new(blind));
+        assert!(wrong(&judgement, &played, &figures).iter().any(|why| why.contains("not to be believed")));
+    }
+
+    #[test]
+    fn payments_that_were_not_offered_void_a_run() {
+        let mut starved = played(100, 0);
+        starved.counts.starved = 2;
+        assert_eq!(report(starved, "rate>=1/s", &[]).verdict, Verdict::Void);
+    }
+}

@@ -138,6 +138,8 @@ fn what_cannot_be_run_is_refused_with_what_to_change() {
         (&["--threshold", "p(99)<5"], "with us, ms, s"),
         // 192.0.2.0/24 is for documentation (RFC 5737): nobody answers there.
         (&["--platform", "http://192.0.2.1:80"], "--not-loopback"),
+        (&["--line", "192.0.2.1:8583"], "--not-loopback"),
+        (&["--line", "localhost"], "--line HOST:PORT"),
         (&["--platform", nobody], "turnout sandbox"),
         (&["--find-peak"], "needs a --threshold"),
         (&["--journal", "/nowhere", "--turnout", "/bin/false"], "cannot read it"),
