@@ -333,3 +333,50 @@ fn origin(address: &Uri) -> Option<String> {
     let has_no_path = matches!(address.path(), "" | "/") && address.query().is_none();
     has_no_path.then(|| format!("{scheme}://{authority}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actors::domain::payment::outcome::{Effect, Failure};
+    use actors::domain::payment::phase::Receipt;
+
+    /// An outcome that has no counter would not be counted, and nobody would miss it.
+    #[test]
+    fn every_way_in_which_a_request_can_end_has_a_counter() {
+        let money = Money::parse("12.50", "EUR").expect("an amount");
+        let receipt = || Receipt { reference: "r".into(), money };
+        let counted = |operation: Operation, labels: &[&'static str]| {
+            assert_eq!(operation.outcomes(), labels, "{operation:?}");
+        };
+        let failed = Failure::WrongCredentials;
+        counted(
+            Operation::Permit,
+            &["granted", "refused", PermitOutcome::NotSent.label(), PermitOutcome::Unknown.label()],
+        );
+        let paid = [
+            PaymentOutcome::Approved(receipt()),
+            PaymentOutcome::Failed(failed),
+            PaymentOutcome::NotSent,
+            PaymentOutcome::Unknown,
+        ];
+        counted(Operation::Pay, &paid.each_ref().map(Outcome::label));
+        let inquired = [
+            InquiryOutcome::Paid(receipt()),
+            InquiryOutcome::Failed(failed),
+            InquiryOutcome::Pending,
+            InquiryOutcome::NeverSeen,
+            InquiryOutcome::Undone,
+            InquiryOutcome::Unknown,
+        ];
+        counted(Operation::Inquire, &inquired.each_ref().map(Outcome::label));
+        let reversed = [
+            ReversalOutcome::Acknowledged(Effect::Undone),
+            ReversalOutcome::TooLate,
+            ReversalOutcome::Refused,
+            ReversalOutcome::Unknown,
+        ];
+        counted(Operation::Reverse, &reversed.each_ref().map(Outcome::label));
+        let refunded = [RefundOutcome::Done, RefundOutcome::Refused, RefundOutcome::Unknown];
+        counted(Operation::Refund, &refunded.each_ref().map(Outcome::label));
+    }
+}
