@@ -58,20 +58,22 @@ pub fn life_on(disk: Arc<dyn Disk>, payment: PaymentId) -> Result<Vec<Stamped>, 
     let files = Files::new(disk.clone());
     let (headers, _) = walk::headers(&*disk, &files)?;
     let Some((_, oldest)) = headers.first_key_value() else { return Ok(Vec::new()) };
-    let mut life: Vec<(Seq, Stamped)> = Vec::new();
+    let mut life = Vec::new();
     let mut take = |_: Location, record: Record| {
         match record.entry {
-            // A copy that retention made tells what an older record told.
-            Entry::Payment(id, fact) if id == payment && !life.iter().any(|(seq, _)| *seq == record.seq) => {
-                life.push((record.seq, Stamped { at: record.at, fact }));
+            Entry::Payment(id, fact) if id == payment && record.kind != Kind::Void => {
+                // A copy that retention made tells the life from its beginning once more.
+                if record.kind == Kind::Carried && record.prev.is_none() {
+                    life.clear();
+                }
+                life.push(Stamped { at: record.at, fact });
             }
             _ => {}
         }
         Ok(())
     };
     walk::walk(&files, &headers, walk::beginning(oldest), &mut take)?;
-    life.sort_by_key(|(seq, _)| *seq);
-    Ok(life.into_iter().map(|(_, stamped)| stamped).collect())
+    Ok(life)
 }
 
 fn line(record: &Record) -> String {

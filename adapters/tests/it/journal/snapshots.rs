@@ -198,7 +198,12 @@ fn a_power_cut_during_retention_loses_no_open_payment() {
                 let rig = aged(&disk, &clock).await;
                 tokio::time::sleep(Duration::from_mins(3)).await;
                 rig.kill();
-                let rig = Rig::open_at(&disk.after_power_cut(survival), SMALL, clock).await.unwrap();
+                let found = disk.after_power_cut(survival);
+                let rig = Rig::open_at(&found, SMALL, clock).await.unwrap();
+                let odd = samples::payment(1, 1);
+                let shown = adapters::journal::life_on(std::sync::Arc::new(found), odd).unwrap().len();
+                let kept = rig.journal.life(Subject::Payment(odd)).await.unwrap().len();
+                assert_eq!(shown, kept, "a copy beside its original is told once: {change}, {survival:?}");
                 let open: usize = (0..3_u32)
                     .map(|t| rig.journal.kept_by(Keeper::Terminal(samples::terminal_id(t))))
                     .map(actors::ports::contract::complete)
