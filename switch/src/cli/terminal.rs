@@ -136,7 +136,7 @@ async fn over_iso(args: &TerminalArgs, line: &str) -> anyhow::Result<()> {
     };
     let (terminal, merchant) = (TerminalId::new(&args.id)?, MerchantId::new(&args.merchant)?);
     // A trace number of its own for each of the day's calls.
-    let stan = u32::try_from(surroundings.clock.now().secs() % 86_400)?.saturating_mul(10).saturating_add(1);
+    let stan = u32::try_from(surroundings.clock.now().millis() / 100 % 864_000)?.saturating_add(1);
     let mut pos = Pos::new(surroundings, line, terminal, merchant, stan);
     let money = Money::parse_payable(amount, currency)?;
     let order = pos.order(money, Duration::from_secs(*patience));
