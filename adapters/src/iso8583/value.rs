@@ -133,9 +133,7 @@ impl FieldDef {
                 Held::Borrowed(wire)
             }
             (Form::Plain, Content::Bytes) => Held::of(len * 2, wire.iter().flat_map(|byte| hex_pair(*byte))),
-            (Form::Plain, Content::Track) if wire.contains(&b'D') => {
-                Held::of(len, wire.iter().map(|byte| if is_separator(*byte) { b'=' } else { *byte }))
-            }
+            (Form::Plain, Content::Track) => with_one_separator(wire),
             (Form::Hex, _) if wire.iter().any(u8::is_ascii_lowercase) => {
                 Held::of(len * 2, wire.iter().map(u8::to_ascii_uppercase))
             }
@@ -146,10 +144,11 @@ impl FieldDef {
 
     /// The value that stands in `wire`, as bytes.
     pub(super) fn bytes<'a>(&self, wire: &'a [u8], count: u16) -> FieldBytes<'a> {
-        FieldBytes(match self.form {
-            Form::Bcd(_) => self.unpacked(wire, count),
-            Form::Plain => Held::Borrowed(wire),
-            Form::Hex => {
+        FieldBytes(match (self.form, self.content) {
+            (Form::Bcd(_), _) => self.unpacked(wire, count),
+            (Form::Plain, Content::Track) => with_one_separator(wire),
+            (Form::Plain, _) => Held::Borrowed(wire),
+            (Form::Hex, _) => {
                 let (pairs, _) = wire.as_chunks::<2>();
                 let bytes = pairs.iter().map(|[high, low]| unhex_pair(*high, *low).unwrap_or(0));
                 Held::of(usize::from(count), bytes)
@@ -170,4 +169,12 @@ impl FieldDef {
         });
         Held::of(usize::from(count), sign.iter().copied().chain(characters))
     }
+}
+
+/// A track's characters, where `D` separates as `=` does.
+fn with_one_separator(wire: &[u8]) -> Held<'_> {
+    if !wire.contains(&b'D') {
+        return Held::Borrowed(wire);
+    }
+    Held::of(wire.len(), wire.iter().map(|byte| if is_separator(*byte) { b'=' } else { *byte }))
 }
