@@ -77,6 +77,7 @@ pub struct Numbers(Bitmap);
 impl Iterator for Numbers {
     type Item = u8;
 
+    #[inline]
     fn next(&mut self) -> Option<u8> {
         if self.0.is_empty() {
             return None;
