@@ -17,9 +17,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use switch::line::{
-    Answered, Answering, BoundLine, CodeLabel, Line, LineSettings, Lines, MessageClass, MessageKind,
-};
+use switch::line::{Answered, Answering, BoundLine, CodeLabel, Line, LineSettings, Lines, MessageKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -151,7 +149,7 @@ struct Echo;
 
 impl Answering for Echo {
     fn answer(&self, _: &Arc<Line>, message: Bytes) -> LocalBoxFuture<'static, Answered> {
-        let kind = MessageKind { class: MessageClass::Network, code: CodeLabel::of("00") };
+        let kind = MessageKind::of("0800", CodeLabel::of("00"));
         ready(Answered { reply: Some(message), kind, terminal: None, bad: false }).boxed_local()
     }
 }

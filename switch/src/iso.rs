@@ -11,7 +11,7 @@ pub use flows::{Flows, Rules};
 pub use peers::Peers;
 pub use proof::{Dukpt, Exchange, MacKeyRule, MacRules, Proof, Proven};
 
-use crate::line::{Answered, Answering, CodeLabel, Line, MessageClass, MessageKind, Unmatched};
+use crate::line::{Answered, Answering, CodeLabel, Line, MessageKind, Unmatched};
 use actors::domain::response_code::ResponseCode;
 use adapters::iso8583::asked::{Told, Unfit, Wish};
 use adapters::iso8583::dialect::Dialect;
@@ -72,13 +72,13 @@ impl IsoDoor {
                 tracing::info!(line = line.name(), fault = %broken.fault, "a message that cannot be read");
                 return match broken.read() {
                     Some(read) => self.refused(&read, Proven::NOT, ResponseCode::FORMAT_ERROR).await,
-                    None => silent(MessageClass::Unreadable, true),
+                    None => silent(MessageKind::UNREADABLE, true),
                 };
             }
         };
         if message.mti().response().is_none() {
             line.unmatched(Unmatched::Answer);
-            return silent(MessageClass::of_mti(message.mti().as_str()), false);
+            return silent(unanswered(&message), false);
         }
         if translate::terminal(&message).is_ok_and(|terminal| !self.speaks.is_for(terminal)) {
             line.unmatched(Unmatched::Peer);
@@ -106,10 +106,7 @@ impl IsoDoor {
             _ => self.flows.fulfil(arrived, asked).await,
         };
         let Some(told) = told else {
-            return Answered {
-                terminal: Some(terminal),
-                ..silent(MessageClass::of_mti(message.mti().as_str()), false)
-            };
+            return Answered { terminal: Some(terminal), ..silent(unanswered(&message), false) };
         };
         match told.code {
             ResponseCode::NOT_PERMITTED_TO_TERMINAL => line.unmatched(Unmatched::Terminal),
@@ -131,20 +128,19 @@ impl IsoDoor {
         if translate::can_be_answered(message) {
             self.said(message, proven, &Told::code(code), true).await
         } else {
-            silent(MessageClass::of_mti(message.mti().as_str()), true)
+            silent(unanswered(message), true)
         }
     }
 
     async fn said(&self, request: &Message<'_>, proven: Proven, told: &Told, bad: bool) -> Answered {
-        let class = MessageClass::of_mti(request.mti().as_str());
         match self.written(request, proven, told).await {
             Ok(reply) => {
-                let kind = MessageKind { class, code: CodeLabel::of(told.code.as_str()) };
+                let kind = MessageKind::of(request.mti().as_str(), CodeLabel::of(told.code.as_str()));
                 Answered { reply: Some(reply), kind, terminal: None, bad }
             }
             Err(fault) => {
                 tracing::error!(%fault, "an answer that cannot be written: the terminal will repeat or take back");
-                silent(class, bad)
+                silent(unanswered(request), bad)
             }
         }
     }
@@ -158,6 +154,10 @@ impl IsoDoor {
     }
 }
 
-const fn silent(class: MessageClass, bad: bool) -> Answered {
-    Answered { reply: None, kind: MessageKind { class, code: CodeLabel::NONE }, terminal: None, bad }
+fn unanswered(message: &Message<'_>) -> MessageKind {
+    MessageKind::of(message.mti().as_str(), CodeLabel::NONE)
+}
+
+const fn silent(kind: MessageKind, bad: bool) -> Answered {
+    Answered { reply: None, kind, terminal: None, bad }
 }

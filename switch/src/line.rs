@@ -27,7 +27,7 @@ mod tally;
 mod wire;
 
 pub use connection::serve_connection;
-pub use kind::{CodeLabel, MessageClass, MessageKind, Unmatched};
+pub use kind::{CodeLabel, MessageClass, MessageKind, MtiLabel, Unmatched};
 pub use listener::BoundLine;
 pub use presence::{TerminalSeen, Wanted};
 

@@ -1,12 +1,51 @@
-//! How messages are counted: by class and response code, in closed sets, so that nobody's input becomes a label.
+//! How messages are counted: by message type, class and response code, in closed sets, so that nobody's input becomes a label.
 
 /// What a message was, and how it was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageKind {
+    /// Its message type.
+    pub mti: MtiLabel,
     /// What it was about.
     pub class: MessageClass,
     /// DE 39 of the answer.
     pub code: CodeLabel,
+}
+
+impl MessageKind {
+    /// Nobody could read it, so nobody answered it.
+    pub const UNREADABLE: Self =
+        Self { mti: MtiLabel::NONE, class: MessageClass::Unreadable, code: CodeLabel::NONE };
+
+    /// A message of this type, in four digits as `0200`, and what it was answered.
+    pub fn of(mti: &str, code: CodeLabel) -> Self {
+        Self { mti: MtiLabel::of(mti), class: MessageClass::of_mti(mti), code }
+    }
+}
+
+/// The message types that are counted by themselves: requests, advices, repeats, and answers that nobody waits for.
+const MTIS: [&str; 39] = [
+    "0100", "0101", "0110", "0120", "0121", "0130", "0200", "0201", "0202", "0210", "0220", "0221", "0230",
+    "0300", "0320", "0400", "0401", "0410", "0420", "0421", "0430", "0500", "0501", "0510", "0520", "0521",
+    "0530", "0600", "0620", "0800", "0801", "0810", "0820", "1100", "1200", "1220", "1420", "1520", "1804",
+];
+
+/// A message type as a label: one of a closed set, `other`, or `none` where it could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MtiLabel(&'static str);
+
+impl MtiLabel {
+    /// There was none to be read.
+    pub const NONE: Self = Self("none");
+
+    /// The label of a type.
+    pub fn of(mti: &str) -> Self {
+        Self(MTIS.iter().find(|known| **known == mti).map_or("other", |known| known))
+    }
+
+    /// The label.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
 }
 
 /// What a message is about: the second digit of its MTI.
@@ -133,6 +172,14 @@ mod tests {
         ] {
             assert_eq!(MessageClass::of_mti(mti).name(), class, "{mti}");
         }
+    }
+
+    #[test]
+    fn a_message_type_that_nobody_listed_is_counted_as_other() {
+        for (mti, label) in [("0200", "0200"), ("0421", "0421"), ("0299", "other"), ("", "other")] {
+            assert_eq!(MtiLabel::of(mti).as_str(), label);
+        }
+        assert_eq!(MessageKind::UNREADABLE.mti.as_str(), "none");
     }
 
     #[test]

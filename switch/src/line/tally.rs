@@ -95,8 +95,8 @@ impl Tally {
     }
 
     pub(super) fn answered(&self, kind: MessageKind, took: Duration) {
-        let (class, code) = (kind.class.name(), kind.code.as_str());
-        counter!("turnout_line_messages_total", "line" => self.line(), "class" => class, "code" => code)
+        let (mti, class, code) = (kind.mti.as_str(), kind.class.name(), kind.code.as_str());
+        counter!("turnout_line_messages_total", "line" => self.line(), "mti" => mti, "class" => class, "code" => code)
             .increment(1);
         histogram!("turnout_line_round_trip_seconds", "line" => self.line(), "class" => class)
             .record(took.as_secs_f64());

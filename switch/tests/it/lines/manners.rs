@@ -38,7 +38,7 @@ async fn answers_go_out_as_they_are_ready() {
     assert_eq!(terminal.hear().await.unwrap(), "alive");
     assert_eq!(terminal.hear().await.unwrap(), "0800echo");
     assert_eq!(terminal.hear().await.unwrap(), "0200wait 250");
-    let financial = r#"{line="shops",class="financial",code="00"}"#;
+    let financial = r#"{line="shops",mti="0200",class="financial",code="00"}"#;
     assert_eq!(counted.value(&format!("turnout_line_messages_total{financial}")), "1");
     let took = r#"turnout_line_round_trip_seconds_sum{line="shops",class="financial"}"#;
     assert!(counted.value(took).starts_with("0.25"), "{}", counted.value(took));

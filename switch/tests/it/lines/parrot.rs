@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use switch::line::{Answered, Answering, CodeLabel, Line, LineSettings, Lines, MessageClass, MessageKind};
+use switch::line::{Answered, Answering, CodeLabel, Line, LineSettings, Lines, MessageKind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Repeats what it is told. A message is an MTI and what to do:
@@ -39,7 +39,7 @@ impl Answering for Parrot {
 async fn said(message: &Bytes) -> Answered {
     let text = std::str::from_utf8(message).unwrap().trim_end().to_owned();
     let (mti, told) = text.split_at(4);
-    let kind = MessageKind { class: MessageClass::of_mti(mti), code: CodeLabel::of("00") };
+    let kind = MessageKind::of(mti, CodeLabel::of("00"));
     let echo = Answered { reply: Some(message.clone()), kind, terminal: None, bad: false };
     match told.split_once(' ').unwrap_or((told, "")) {
         ("echo", _) => echo,
