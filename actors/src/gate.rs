@@ -23,8 +23,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Longer than this nobody shall wait for a thread, but for a moment.
+/// Longer than this nothing shall wait in a queue, but for a moment.
 pub const STANDING: Duration = Duration::from_millis(25);
+/// How long a door holds back an answer that says that there is too much to do: whoever hammers costs less than whoever waits.
+pub const HOLD_BACK: Duration = Duration::from_millis(300);
 
 /// What a question is about, by financial consequence: the greater class goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,11 +91,6 @@ impl Gate {
     ///
     /// Install the metrics recorder first: the handles are taken here.
     pub fn new(limit: u32, retry_after: Duration) -> Self {
-        Self::paced(limit, retry_after, STANDING)
-    }
-
-    /// The same, where new payments begin as they come until more than `standing` is felt.
-    pub fn paced(limit: u32, retry_after: Duration, standing: Duration) -> Self {
         gauge!("turnout_gate_limit").set(f64::from(limit));
         Self(Arc::new(Posts {
             limit,
@@ -102,7 +99,7 @@ impl Gate {
             retry_after,
             in_use: gauge!("turnout_gate_in_use"),
             sheds: Sheds::new(),
-            beginnings: Mutex::new(Beginnings { pace: Pace::new(standing), begun: Begun::default() }),
+            beginnings: Mutex::new(Beginnings { pace: Pace::new(STANDING), begun: Begun::default() }),
             queues: AtomicUsize::new(0),
             is_pressed: AtomicBool::new(false),
             governor: Governor::default(),
@@ -158,11 +155,6 @@ impl Gate {
         })
     }
 
-    /// A panic elsewhere leaves sums that are as good as any.
-    fn beginnings(&self) -> MutexGuard<'_, Beginnings> {
-        self.0.beginnings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lets one question in, or says at once why not.
     pub fn admit(&self, class: Class) -> Result<Permit, Fault> {
         let posts = &self.0;
@@ -195,6 +187,11 @@ impl Gate {
     /// Permits there are.
     pub fn limit(&self) -> u32 {
         self.0.limit
+    }
+
+    /// A panic elsewhere leaves sums that are as good as any.
+    fn beginnings(&self) -> MutexGuard<'_, Beginnings> {
+        self.0.beginnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn most(&self, class: Class) -> u32 {

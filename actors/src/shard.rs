@@ -255,16 +255,19 @@ impl<R: Resident> Shard<R> {
         }
         // On a thread that is slow to come round, who is given the same each time falls ever further behind.
         let most = (self.floor.intake.len() / 2).clamp(TURN, LONGEST_TURN);
-        let mut longest = None;
+        let (mut longest, mut is_emptied) = (None, false);
         for _ in 0..most {
-            let Some(envelope) = self.floor.intake.next() else { break };
+            let Some(envelope) = self.floor.intake.next() else {
+                is_emptied = true;
+                break;
+            };
             longest = longest.max(Some(envelope.waited(now)));
             self.deliver(envelope, now);
         }
         if let Some(waited) = longest {
             self.floor.gate.feel(now, self.floor.queue, waited);
         }
-        self.floor.intake.len() > 0
+        !is_emptied
     }
 }
 

@@ -1,10 +1,10 @@
 //! How many new payments may begin each second: as many as leave nobody waiting, and to every merchant its share.
 //!
-//! What is felt is how long something waits, in each queue and for each thread. While that stands above the target at one of them, the pace
-//! shrinks by a part of itself; when it does not, it grows again by a small part, until nobody was sent away for a
-//! while and there is no pace at all (additive rise, multiplicative fall). While there is one, a merchant that asks for less than its share is never sent away for those
-//! that ask for more: what the small leave over goes to the large. Only arithmetic on instants that the caller gives:
-//! no clock, no thread. Next: `begun` (what was let in goes on), `gate`.
+//! What is felt is how long something waits, in each queue and for each thread. While that stands above the target in one of
+//! them and grows, the pace falls by a part of itself; when it does not stand, the pace rises again, slowly near what was too much
+//! the last time, until nobody was sent away for a while and there is no pace at all. While there is one, a merchant that asks
+//! for less than its share is never sent away for those that ask for more: what the small leave over goes to the large.
+//! Only arithmetic on instants that the caller gives: no clock, no thread. Next: `begun` (what was let in goes on), `gate`.
 use crate::domain::identity::MerchantId;
 use crate::domain::time::Timestamp;
 use std::collections::HashMap;

@@ -4,7 +4,7 @@
 //! himself: `loadtest` holds it against what terminals were told. The list is made in one walk, beside a running switch
 //! or after it. The facts one by one are in `show`.
 use super::reader::Files;
-use super::record::{Kind, Location, Record};
+use super::record::{Location, Record, Telling};
 use super::walk;
 use actors::domain::identity::PaymentId;
 use actors::domain::journal::Entry;
@@ -125,14 +125,13 @@ pub fn payments(disk: Arc<dyn Disk>) -> Result<Vec<Line>, JournalFault> {
     let Some((_, oldest)) = headers.first_key_value() else { return Ok(Vec::new()) };
     let mut lines: BTreeMap<PaymentId, Line> = BTreeMap::new();
     let mut take = |_: Location, record: Record| {
-        let Entry::Payment(id, fact) = &record.entry else { return Ok(()) };
-        let begins_anew = record.kind == Kind::Carried && record.prev.is_none();
-        if begins_anew {
-            lines.insert(*id, Line::of(*id));
+        let (Entry::Payment(id, fact), Some(telling)) = (&record.entry, record.tells()) else {
+            return Ok(());
+        };
+        if telling == Telling::Anew {
+            lines.remove(id);
         }
-        if record.kind != Kind::Void {
-            lines.entry(*id).or_insert_with(|| Line::of(*id)).heard(fact);
-        }
+        lines.entry(*id).or_insert_with(|| Line::of(*id)).heard(fact);
         Ok(())
     };
     walk::walk(&files, &headers, walk::beginning(oldest), &mut take)?;

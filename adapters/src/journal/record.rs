@@ -90,6 +90,26 @@ pub struct Record {
     pub entry: Entry,
 }
 
+impl Record {
+    /// What it tells of its subject: nothing, if it is a copy that came too late.
+    pub fn tells(&self) -> Option<Telling> {
+        match self.kind {
+            Kind::Void => None,
+            Kind::Carried if self.prev.is_none() => Some(Telling::Anew),
+            Kind::Own | Kind::Carried => Some(Telling::On),
+        }
+    }
+}
+
+/// How a record goes on with what those before it told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// From the beginning once more: the first of the copies that retention made.
+    Anew,
+    /// From there on.
+    On,
+}
+
 impl From<Record> for Recorded {
     fn from(record: Record) -> Self {
         Self { seq: record.seq, at: record.at, entry: record.entry }

@@ -1,6 +1,6 @@
 //! A journal as text for people: one line a record, with its time in UTC. Facts hold no secrets, so neither do lines.
 use super::reader::Files;
-use super::record::{Kind, Location, Record};
+use super::record::{Kind, Location, Record, Telling};
 use super::walk;
 use actors::domain::binding::BindingFact;
 use actors::domain::identity::{PaymentId, TerminalId};
@@ -60,15 +60,14 @@ pub fn life_on(disk: Arc<dyn Disk>, payment: PaymentId) -> Result<Vec<Stamped>, 
     let Some((_, oldest)) = headers.first_key_value() else { return Ok(Vec::new()) };
     let mut life = Vec::new();
     let mut take = |_: Location, record: Record| {
-        match record.entry {
-            Entry::Payment(id, fact) if id == payment && record.kind != Kind::Void => {
-                // A copy that retention made tells the life from its beginning once more.
-                if record.kind == Kind::Carried && record.prev.is_none() {
-                    life.clear();
-                }
-                life.push(Stamped { at: record.at, fact });
+        let Some(telling) = record.tells() else { return Ok(()) };
+        if let Entry::Payment(id, fact) = record.entry
+            && id == payment
+        {
+            if telling == Telling::Anew {
+                life.clear();
             }
-            _ => {}
+            life.push(Stamped { at: record.at, fact });
         }
         Ok(())
     };

@@ -15,6 +15,7 @@ use adapters::iso8583::dialect::{Dialect, Overrides};
 use adapters::iso8583::message::Message;
 use adapters::iso8583::mti::Mti;
 use bytes::BytesMut;
+use proptest::sample::Index;
 
 /// A test card, which no bank issued.
 pub(super) const PAN: &str = "4761739001010119";
@@ -45,6 +46,18 @@ pub(super) fn built(dialect: &Dialect, kind: &str, fields: &[(u8, &str)]) -> Vec
 
 pub(super) fn overrides(changes: &[(&str, &str)]) -> Overrides {
     changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Changes bytes of a frame, takes some out and puts some in.
+pub(super) fn damage(frame: &mut Vec<u8>, changes: Vec<(Index, u8, i32)>) {
+    for (at, byte, change) in changes {
+        let at = at.index(frame.len());
+        match change {
+            0 => frame[at] = byte,
+            1 => drop(frame.remove(at)),
+            _ => frame.insert(at, byte),
+        }
+    }
 }
 
 /// Every field with its value, as bytes.

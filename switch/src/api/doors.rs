@@ -10,6 +10,7 @@ use super::token::Tokens;
 use crate::line::Lines;
 use actors::answer::Fault;
 use actors::domain::time::{Deadline, Timestamp};
+use actors::gate::HOLD_BACK;
 use actors::ports::history::History;
 use actors::ports::roster::Roster;
 use actors::report::Report;
@@ -112,7 +113,7 @@ impl Settings {
             answer_within: Duration::from_mins(1),
             body_max: 16 * 1024,
             body_within: Duration::from_secs(10),
-            hold_back: Duration::from_millis(300),
+            hold_back: HOLD_BACK,
             heartbeat: Duration::from_secs(15),
             streams_max: 10_000,
             codes: Codes::Secret,

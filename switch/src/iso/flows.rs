@@ -14,6 +14,7 @@ use actors::domain::response_code::ResponseCode;
 use actors::domain::till::Settled;
 use actors::domain::till::booking::is_part;
 use actors::domain::time::{Deadline, Timestamp};
+use actors::gate::HOLD_BACK;
 use actors::planted::{Bug, is_planted};
 use actors::ports::history::History;
 use actors::report::{Report, Until};
@@ -27,8 +28,6 @@ use std::time::Duration;
 const INSIDE_WITHIN: Duration = Duration::from_secs(5);
 /// After a payment's deadline, so long for the decision to become durable.
 const DECISION_WITHIN: Duration = Duration::from_secs(2);
-/// How long an answer is held back that says that there is too much to do.
-const HOLD_BACK: Duration = Duration::from_millis(300);
 
 /// How a line is served.
 #[derive(Clone, Copy, Debug)]

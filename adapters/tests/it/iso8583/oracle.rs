@@ -5,7 +5,7 @@
 //! and tracks only as bytes of any kind (so in damaged messages its word counts for lengths there, not for characters), signs only as text, and
 //! has no field that may be filled up with blanks (it is given whole ones). It writes fields by their wire's characters, so binary ones as
 //! hexadecimal digits. It knows neither packed digits nor binary bitmaps: profiles B and C are pyiso8583's to judge.
-use super::{dialect, mti};
+use super::{damage, dialect, mti};
 use adapters::iso8583::builder::Builder;
 use adapters::iso8583::message::Message;
 use bytes::BytesMut;
@@ -236,14 +236,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0x20_u8..0x7f, 0..3), 1..4),
     ) {
         let mut frame = theirs(&message);
-        for (at, byte, change) in changes {
-            let at = at.index(frame.len());
-            match change {
-                0 => frame[at] = byte,
-                1 => drop(frame.remove(at)),
-                _ => frame.insert(at, byte),
-            }
-        }
+        damage(&mut frame, changes);
         if let Some(read) = read_by_us(&frame) {
             prop_assert_eq!(read_by_them(&ORACLE, &frame), Ok(read));
         }

@@ -1,6 +1,6 @@
 //! Random messages of every dialect: what is built is read as it was meant; and random bytes never do worse than fail.
 use super::vectors::{as_iso8583sim, vectors};
-use super::{again, contents, dialect, mti, unhex};
+use super::{again, contents, damage, dialect, mti, unhex};
 use adapters::iso8583::builder::Builder;
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::field::{Content, FieldDef, Size};
@@ -89,14 +89,7 @@ proptest! {
     ) {
         let vector = &vectors()[which];
         let mut frame = unhex(&vector.hex);
-        for (at, byte, change) in changes {
-            let at = at.index(frame.len());
-            match change {
-                0 => frame[at] = byte,
-                1 => drop(frame.remove(at)),
-                _ => frame.insert(at, byte),
-            }
-        }
+        damage(&mut frame, changes);
         survives(dialect(&vector.dialect), &frame)?;
     }
 
