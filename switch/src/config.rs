@@ -79,7 +79,8 @@ pub struct Node {
     /// Threads for each of the phones' and the terminals' listener.
     #[serde(default = "defaults::workers")]
     pub workers: usize,
-    /// How many days a finished payment stays in the journal.
+    /// How many days a finished payment stays in the journal. A terminal that repeats or takes back later than that speaks of a
+    /// payment that nobody knows any more.
     #[serde(default = "defaults::keep_days")]
     pub keep_days: u32,
     /// Megabytes of one journal segment.

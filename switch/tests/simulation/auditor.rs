@@ -154,7 +154,7 @@ impl Court<'_> {
             (true, Some(page)) if !is_paid => {
                 self.broke("I1", format!("{id} is approved, and the platform says {}", page.status));
             }
-            (false, Some(_)) if is_paid && sale.is_gone => {}
+            (false, Some(_)) if is_paid && (sale.is_gone || self.is_forgotten(sale, id)) => {}
             (false, Some(page)) if is_paid && sale.is_done => {
                 self.broke("I2", format!("{id} is not approved, and the platform keeps {:?}", page.amount));
                 self.broke("I1", format!("{id} is paid, and its till holds no approval"));
@@ -304,6 +304,16 @@ impl Court<'_> {
         if let Some([(was, _), (is, _)]) = second {
             self.broke("I6", format!("{id}: taken back, and still told {was}, then {is}"));
         }
+    }
+
+    /// Taken back when the journal need not know it any more: a terminal has as long for that as finished payments are
+    /// kept. It was not finished before its last permit was asked for.
+    fn is_forgotten(&self, sale: &Sale, id: &str) -> bool {
+        let permits = self.events.iter().filter(
+            |event| matches!(&event.what, What::AskedForPermit { id: of, .. } if of == id),
+        );
+        let kept_until = permits.last().map(|event| event.at + self.plan.keep);
+        self.taken_back_at(sale, id).zip(kept_until).is_some_and(|(at, kept_until)| at > kept_until)
     }
 
     fn taken_back_at(&self, _: &Sale, id: &str) -> Option<Duration> {
