@@ -191,7 +191,7 @@ impl Keeping {
             }
             KeepingAsk::Admitted(id, Ok((answer, seat))) => {
                 // For a payment that was decided meanwhile the seat is given back here.
-                if let Some(kept) = self.kept.get_mut(&id).filter(|kept| kept.payment.outcome().is_none()) {
+                if let Some(kept) = self.kept.get_mut(&id).filter(|kept| !kept.payment.is_decided()) {
                     kept.seat = seat;
                 }
                 self.step(now, id, Event::MerchantSaid(answer));
@@ -240,7 +240,7 @@ impl Keeping {
     /// Lets something happen to a payment that is at hand.
     pub fn step(&mut self, now: Timestamp, id: PaymentId, event: Event) -> Option<Verdict> {
         let mut kept = self.kept.remove(&id)?;
-        let was_decided = kept.payment.outcome().is_some();
+        let was_decided = kept.payment.is_decided();
         let (payment, commands) = {
             let in_hand = [id];
             let _in_hand = self.suspects.in_hand(&in_hand);
@@ -248,7 +248,7 @@ impl Keeping {
         };
         kept.last_failure = commands.facts.iter().fold(kept.last_failure, last_failure);
         kept.place.moved(&payment, now);
-        if let Some(outcome) = payment.outcome().filter(|_| !was_decided) {
+        if !was_decided && let Some(outcome) = payment.outcome() {
             PaymentTally::get().decided(&outcome, now.since(kept.began));
             kept.seat = None;
         }

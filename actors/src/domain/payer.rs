@@ -88,7 +88,7 @@ impl Wallet {
 
     /// Whether nothing open is on the list.
     pub fn is_quiet(&self) -> bool {
-        self.cards.values().all(|card| card.payment.outcome().is_some())
+        self.cards.values().all(|card| card.payment.is_decided())
     }
 
     fn changed(&mut self, id: PaymentId) -> u64 {
@@ -102,7 +102,7 @@ impl Wallet {
 
     fn put(&mut self, card: Card) {
         let id = card.payment.id();
-        let decided = card.payment.outcome().is_some();
+        let decided = card.payment.is_decided();
         self.cards.insert(id, card);
         self.decided.retain(|other| *other != id);
         if decided {

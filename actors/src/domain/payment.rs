@@ -203,6 +203,18 @@ impl Payment {
         }
     }
 
+    /// Whether it is decided what the terminal is told.
+    pub const fn is_decided(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Paid(..)
+                | Phase::Reversing(..)
+                | Phase::Reversed(..)
+                | Phase::Declined(..)
+                | Phase::ReversedUnseen
+        )
+    }
+
     /// What the terminal is told, once that is decided.
     pub fn outcome(&self) -> Option<Outcome> {
         match &self.phase {

@@ -52,7 +52,7 @@ impl Keeping {
         R::Ask: From<KeepingAsk>,
     {
         let id = order.payment();
-        let is_open = self.payment(id).is_some_and(|payment| payment.outcome().is_none());
+        let is_open = self.payment(id).is_some_and(|payment| !payment.is_decided());
         let is_known = self.payment(id).is_some() || desk.world().journal.knows(id);
         let is_undone = !is_known || is_planted(Bug::FaultTakesBackDecided);
         if is_undone || (is_open && self.step(now, id, Event::Repeated(order.clone())).is_none_or(is_same)) {

@@ -193,8 +193,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
-/// Reads a JSON body, naming the field that is wrong.
+/// Reads a JSON body, naming the field that is wrong. Only what cannot be read is read again, to find the field.
 pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    match T::deserialize(Object(&mut deserializer)) {
+        Ok(value) if deserializer.end().is_ok() => Ok(value),
+        _ => complained_of(body),
+    }
+}
+
+fn complained_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(Object(&mut deserializer)).map_err(|error| {
         let path = error.path().to_string();

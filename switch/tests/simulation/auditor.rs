@@ -309,10 +309,11 @@ impl Court<'_> {
     /// Taken back when the journal need not know it any more: a terminal has as long for that as finished payments are
     /// kept. It was not finished before its last permit was asked for.
     fn is_forgotten(&self, sale: &Sale, id: &str) -> bool {
-        let permits = self.events.iter().filter(
-            |event| matches!(&event.what, What::AskedForPermit { id: of, .. } if of == id),
-        );
-        let kept_until = permits.last().map(|event| event.at + self.plan.keep);
+        let mut permits = self
+            .events
+            .iter()
+            .filter(|event| matches!(&event.what, What::AskedForPermit { id: of, .. } if of == id));
+        let kept_until = permits.next_back().map(|event| event.at + self.plan.keep);
         self.taken_back_at(sale, id).zip(kept_until).is_some_and(|(at, kept_until)| at > kept_until)
     }
 

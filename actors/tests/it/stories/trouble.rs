@@ -195,6 +195,7 @@ fn a_keeper_that_dies_before_it_could_tell_tells_after_its_rebirth() {
 fn a_keeper_that_gives_up_leaves_no_money_behind() {
     for life in each_phase_of_an_order() {
         let decided = life.payment.outcome();
+        assert_eq!(life.payment.is_decided(), decided.is_some(), "{}", life.payment.phase().name());
         let life = life.hears(Event::GivenUp);
         match decided {
             Some(outcome) => assert_eq!(life.payment.outcome(), Some(outcome)),

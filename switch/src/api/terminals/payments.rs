@@ -101,7 +101,7 @@ pub async fn place_payment(
             or_as_it_stands(waited, look).await
         }
     }?;
-    let status = match (report.payment.outcome().is_some(), report.verdict) {
+    let status = match (report.payment.is_decided(), report.verdict) {
         (false, _) => StatusCode::ACCEPTED,
         (true, Verdict::Taken) => StatusCode::CREATED,
         (true, _) => StatusCode::OK,
