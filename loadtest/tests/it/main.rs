@@ -1,6 +1,8 @@
 //! The load generator from outside: its binary against a switch made of paper, and its refusals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 mod paper_switch;
+mod platforms;
+mod protection;
 mod real_switch;
 mod runs;
 
