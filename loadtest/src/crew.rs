@@ -58,7 +58,7 @@ pub fn demand(scenario: &Scenario) -> Demand {
     let mut busy: BTreeMap<Kind, f64> = BTreeMap::new();
     let shares = [(Door::Http, 1.0 - scenario.iso_share), (Door::Iso, scenario.iso_share)];
     for (door, of_door) in shares.into_iter().filter(|(_, share)| *share > 0.0) {
-        for (story, share) in scenario.mix.shares() {
+        for (story, share) in scenario.shares() {
             let kind = Kind { door, payer: story.payer(), crowd: Crowd::Everybody };
             let lasts = story.keeps_busy(scenario.patience).as_secs_f64();
             *busy.entry(kind).or_default() += scenario.peak() * of_door * share * lasts;
@@ -246,6 +246,21 @@ mod tests {
         // 49 sales a second of 0.3 s and half a vanished phone of 10 s are 19.7 at a time, with a deviation of 4.4.
         assert_eq!(of(Door::Http, PayerKind::Plain), 38 + 4);
         assert_eq!(of(Door::Iso, PayerKind::Silent), 14 + 4);
+    }
+
+    #[test]
+    fn a_trace_brings_the_people_that_its_stories_take() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("trace"), "0 platform_silent\n0.1 vanished\n0.2\n0.3\n").unwrap();
+        let text = "[arrivals]\nshape = \"replay\"\nfile = \"trace\"\n[mix]\ndecline = 1\n";
+        let replay = Scenario::parse(text, folder.path()).unwrap();
+        assert_eq!(replay.measured.as_secs(), 1);
+        let demand = demand(&replay);
+        let of = |payer| demand[&Kind { door: Door::Http, payer, crowd: Crowd::Everybody }];
+        // One of four a second is silent for the 30 seconds of patience.
+        assert!(of(PayerKind::Silent) > 30 && of(PayerKind::Plain) > 30, "{demand:?}");
+        let shares: f64 = replay.shares().into_values().sum();
+        assert!((shares - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -199,7 +199,8 @@ impl Scenario {
         let raw: Raw = serde_path_to_error::deserialize(document)
             .map_err(|fault| of_toml(text, &fault.path().to_string(), fault.inner()))?;
         let reader = Reader { text };
-        let (seconds, warm_up) = (raw.seconds.unwrap_or(10), raw.warm_up.unwrap_or(2));
+        let shape = reader.shape(&raw.arrivals, beside)?;
+        let (seconds, warm_up) = (raw.seconds.unwrap_or_else(|| shape.seconds()), raw.warm_up.unwrap_or(2));
         if seconds == 0 || seconds.saturating_add(warm_up) > SECONDS_MAX {
             return Err(reader.wrong("seconds", format!("is 1 to {SECONDS_MAX}, the warm-up included")));
         }
@@ -218,7 +219,7 @@ impl Scenario {
             pairs: raw.pairs,
             patience: Duration::from_secs(patience),
             thresholds,
-            shape: reader.shape(&raw.arrivals, beside)?,
+            shape,
             mix: reader.mix(raw.mix)?,
             iso_share: reader.iso_share(raw.doors)?,
             amounts: reader.amounts(raw.amounts)?,
@@ -227,6 +228,22 @@ impl Scenario {
             platform: raw.platform.map(|platform| reader.platform(platform, beside)).transpose()?,
             text: text.to_owned(),
         })
+    }
+
+    /// What of all payments each story is: the mix's, or as a trace has it.
+    pub fn shares(&self) -> BTreeMap<Story, f64> {
+        let Shape::Replay(trace) = &self.shape else { return self.mix.shares().collect() };
+        let each = 1.0 / f64::from(u32::try_from(trace.len()).unwrap_or(u32::MAX).max(1));
+        let mut shares = BTreeMap::new();
+        for due in trace.iter() {
+            match due.story {
+                Some(story) => *shares.entry(story).or_default() += each,
+                None => self.mix.shares().for_each(|(story, share)| {
+                    *shares.entry(story).or_default() += each * share;
+                }),
+            }
+        }
+        shares
     }
 
     /// Payments a second at most, those of the runaway not counted.

@@ -5,6 +5,7 @@ mod platforms;
 mod protection;
 mod real_switch;
 mod runs;
+mod shapes;
 
 use paper_switch::{Manner, PaperSwitch};
 use serde_json::Value;
