@@ -10,9 +10,9 @@ use crate::judge::{Findings, judged};
 use crate::ledger::{Ledger, Told};
 use crate::payers::Payers;
 use crate::peak;
-use crate::platform::{PlatformPlan, PlayedPlatform};
+use crate::platform::{PlatformArgs, PlayedPlatform};
 use crate::player::Hall;
-use crate::scenario::{LATE_SECONDS, PATIENCE, Scenario};
+use crate::scenario::{PATIENCE, Scenario};
 use crate::session::Session;
 use crate::tally::Tally;
 use crate::targets::Targets;
@@ -27,7 +27,6 @@ use adapters::players::Surroundings;
 use adapters::rfc3339;
 use anyhow::{Context, ensure};
 use clap::Args;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,15 +48,8 @@ pub struct RunArgs {
     scenario: Option<PathBuf>,
     #[command(flatten)]
     targets: Targets,
-    /// Plays the platform too: it listens there, as the switch is configured to find it.
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "platform")]
-    play_platform: Option<SocketAddr>,
-    /// The secret that it shares with the switch (`whsec_…`), instead of the scenario's.
-    #[arg(long, value_name = "FILE")]
-    secret: Option<PathBuf>,
-    /// Where its callbacks go, instead of to the platform `sandbox` at `--terminals`.
-    #[arg(long, value_name = "URL")]
-    callback: Option<String>,
+    #[command(flatten)]
+    platform: PlatformArgs,
     /// The terminals' keys, as `loadtest roster` made them.
     #[arg(long, value_name = "FILE")]
     roster: PathBuf,
@@ -186,37 +178,8 @@ fn scenario(args: &RunArgs) -> anyhow::Result<Scenario> {
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     scenario.pairs = args.pairs.map(NonZeroUsize::get).or(scenario.pairs);
     scenario.thresholds.extend(args.thresholds.iter().cloned());
-    scenario.platform = platform_plan(args, scenario.platform)?;
+    scenario.platform = args.platform.planned(scenario.platform, &args.targets)?;
     Ok(scenario)
-}
-
-/// The platform to play, if any: the scenario's, with what the command line says instead.
-fn platform_plan(args: &RunArgs, planned: Option<PlatformPlan>) -> anyhow::Result<Option<PlatformPlan>> {
-    let flagged = args.play_platform.zip(args.secret.clone()).map(|(listen, secret_file)| {
-        let late_by = Duration::from_secs(LATE_SECONDS);
-        PlatformPlan { listen, callback: None, secret_file, late_by }
-    });
-    let Some(mut plan) = planned.or(flagged) else {
-        ensure!(
-            args.play_platform.is_none(),
-            "--play-platform needs --secret FILE, which it shares with the switch"
-        );
-        let is_idle = args.secret.is_none() && args.callback.is_none();
-        ensure!(
-            is_idle,
-            "--secret and --callback are for a platform that is played: --play-platform, or [platform]"
-        );
-        return Ok(None);
-    };
-    ensure!(
-        args.targets.platform.is_none(),
-        "[platform] is played here, so nothing else is: leave out --platform, or [platform]"
-    );
-    plan.listen = args.play_platform.unwrap_or(plan.listen);
-    plan.secret_file = args.secret.clone().unwrap_or(plan.secret_file);
-    plan.callback = args.callback.clone().or(plan.callback);
-    plan.is_ours(args.targets.not_loopback)?;
-    Ok(Some(plan))
 }
 
 fn platform_played(
@@ -310,6 +273,10 @@ async fn settings(scenario: &Scenario, crew: &Crew, archives: &Archives, began_a
         switch: archives.version().await,
         began_at,
         command_line,
+        platform: archives.platform.as_ref().map(|address| match scenario.platform {
+            Some(_) => format!("{address}, played here"),
+            None => address.to_string(),
+        }),
         seed: scenario.seed,
         pairs: crew.pairs,
         scenario: scenario.text.clone(),
