@@ -8,7 +8,7 @@ mod tls;
 mod witness;
 
 pub(crate) use network::open_link;
-pub use network::{Link, Network, Stream, TcpNetwork};
+pub use network::{Link, Network, Stream, TcpNetwork, TlsNetwork};
 pub use tls::{ClientIdentity, ClientTls, TlsFault};
 
 use actors::domain::time::Deadline;

@@ -1,13 +1,15 @@
-//! Players: a phone and a terminal as the switch's peers see them, over the public HTTP interfaces and nothing else.
+//! Players: a phone, a terminal and a platform as the switch's peers see them, over the public interfaces and nothing else.
 //!
-//! The demo, the command line, the kill tests and the load generator all play through these two. They follow
+//! The demo, the command line, the kill tests and the load generator all play through these. Phone and terminal follow
 //! docs/http-api.md, know no domain rule and no actor, and believe nothing but answers. `till` is a terminal that
-//! conforms (same key, then reversal until acknowledged); `phone` is a payer's phone; `connection` is how both talk.
+//! conforms (same key, then reversal until acknowledged); `phone` is a payer's phone; `connection` is how both talk;
+//! `sandbox` is a payment platform (docs/sandbox.md) that waits for somebody to put listeners before it.
 pub mod connection;
 pub mod device;
 pub mod events;
 pub mod phone;
 pub mod pos;
+pub mod sandbox;
 pub mod sealing;
 pub mod seen;
 pub mod till;

@@ -67,6 +67,14 @@ impl Shape {
         }
     }
 
+    /// How many seconds it is measured where nobody says: a replay to its end.
+    pub fn seconds(&self) -> u64 {
+        match self {
+            Self::Replay(trace) => trace.last().map_or(1, |due| due.after.as_secs().saturating_add(1)),
+            _ => 10,
+        }
+    }
+
     /// The highest rate of a run.
     pub fn peak(&self) -> f64 {
         match self {

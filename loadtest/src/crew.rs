@@ -3,15 +3,17 @@
 //! A payment takes a phone and a terminal of its kind for as long as its story lasts. How many that takes follows from
 //! rate, mix and patience (Little's law); a crew too small for the scenario is refused, because it could only pretend.
 use crate::counter::{Counter, Wire};
+use crate::line::Line;
 use crate::mix::PayerKind;
-use crate::phone::{Identity, Payer};
+use crate::payers::Payers;
+use crate::phone::Payer;
 use crate::player::Player;
 use crate::roster::KnownTerminal;
 use crate::scenario::Scenario;
 use crate::stage::{Crowd, Door};
 use crate::targets::{Targets, merchant_of};
+use actors::domain::money::Money;
 use adapters::players::Surroundings;
-use adapters::players::pos::Pos;
 use adapters::players::sealing::{RingSealer, Sealer};
 use adapters::players::till::Till;
 use anyhow::{Context, ensure};
@@ -45,14 +47,6 @@ pub struct Kind {
 /// How many pairs of each kind.
 pub type Demand = BTreeMap<Kind, usize>;
 
-/// Who pays, before the number of the pair is put in.
-#[derive(Clone, Debug)]
-pub struct Payers {
-    pub account: String,
-    pub password: String,
-    pub subscribers: String,
-}
-
 /// The crew, at leisure and at work.
 pub struct Crew {
     idle: BTreeMap<Kind, Mutex<VecDeque<Player>>>,
@@ -64,7 +58,7 @@ pub fn demand(scenario: &Scenario) -> Demand {
     let mut busy: BTreeMap<Kind, f64> = BTreeMap::new();
     let shares = [(Door::Http, 1.0 - scenario.iso_share), (Door::Iso, scenario.iso_share)];
     for (door, of_door) in shares.into_iter().filter(|(_, share)| *share > 0.0) {
-        for (story, share) in scenario.mix.shares() {
+        for (story, share) in scenario.shares() {
             let kind = Kind { door, payer: story.payer(), crowd: Crowd::Everybody };
             let lasts = story.keeps_busy(scenario.patience).as_secs_f64();
             *busy.entry(kind).or_default() += scenario.peak() * of_door * share * lasts;
@@ -106,7 +100,7 @@ impl Crew {
         surroundings: &Surroundings,
     ) -> anyhow::Result<Self> {
         let places = places(scenario, roster)?;
-        let arriving = arrive(places, targets, payers, surroundings);
+        let arriving = arrive(places, scenario.amounts.least(), targets, payers, surroundings);
         let arrived = tokio::time::timeout(ARRIVE_WITHIN, arriving).await;
         let arrived = arrived.context("not everybody could log in within five minutes")??;
         let (mut idle, mut pairs) = (BTreeMap::<Kind, Mutex<VecDeque<Player>>>::new(), 0usize);
@@ -173,6 +167,7 @@ fn places(scenario: &Scenario, roster: Vec<KnownTerminal>) -> anyhow::Result<Vec
 
 async fn arrive(
     places: Vec<(Kind, KnownTerminal)>,
+    money: Money,
     targets: &Targets,
     payers: &Payers,
     surroundings: &Surroundings,
@@ -180,10 +175,14 @@ async fn arrive(
     let sealer: Arc<dyn Sealer> = Arc::new(RingSealer::new(Arc::clone(&surroundings.dice)));
     let doors = Arc::new(Semaphore::new(ARRIVING_MAX));
     let mut arriving = JoinSet::new();
-    let count = places.len();
+    let (count, line) = (places.len(), targets.line.read()?);
+    let on_line = places.iter().find(|(kind, _)| kind.door == Door::Iso);
+    if let Some((_, known)) = on_line {
+        line.is_open(surroundings, known.id, merchant_of(known.merchant)?, money).await?;
+    }
     for (number, (kind, known)) in places.into_iter().enumerate() {
-        let counter = counter(kind.door, &known, targets, surroundings)?;
-        let identity = payers.identity(number, kind.payer, targets);
+        let counter = counter(kind.door, &known, (targets, &line), surroundings)?;
+        let identity = payers.identity(number, kind.payer, &targets.phones);
         let (doors, sealer, surroundings) = (Arc::clone(&doors), Arc::clone(&sealer), surroundings.clone());
         let phones = targets.phones.clone();
         arriving.spawn(async move {
@@ -208,7 +207,7 @@ async fn arrive(
 fn counter(
     door: Door,
     known: &KnownTerminal,
-    targets: &Targets,
+    (targets, line): (&Targets, &Line),
     surroundings: &Surroundings,
 ) -> anyhow::Result<Counter> {
     let wire = match door {
@@ -221,22 +220,10 @@ fn counter(
             // A terminal's trace numbers of one day are its payments' names: each run begins where no run before it was.
             let stan = surroundings.clock.now().secs() % 86_400;
             let stan = u32::try_from(stan)?.saturating_mul(11).saturating_add(1);
-            Wire::Iso(Box::new(Pos::new(surroundings.clone(), targets.line()?, known.id, merchant, stan)))
+            Wire::Iso(Box::new(line.terminal(surroundings, known.id, merchant, stan)))
         }
     };
     Ok(Counter::new(known.id, known.merchant, surroundings.clone(), wire))
-}
-
-impl Payers {
-    fn identity(&self, number: usize, kind: PayerKind, targets: &Targets) -> Identity {
-        Identity {
-            phones: targets.phones.clone(),
-            subscriber: format!("{}{number:06}{}", self.subscribers, kind.digits()),
-            account: self.account.replace("{}", &number.to_string()),
-            password: self.password.clone(),
-            is_own_account: self.account.contains("{}"),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -259,6 +246,21 @@ mod tests {
         // 49 sales a second of 0.3 s and half a vanished phone of 10 s are 19.7 at a time, with a deviation of 4.4.
         assert_eq!(of(Door::Http, PayerKind::Plain), 38 + 4);
         assert_eq!(of(Door::Iso, PayerKind::Silent), 14 + 4);
+    }
+
+    #[test]
+    fn a_trace_brings_the_people_that_its_stories_take() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("trace"), "0 platform_silent\n0.1 vanished\n0.2\n0.3\n").unwrap();
+        let text = "[arrivals]\nshape = \"replay\"\nfile = \"trace\"\n[mix]\ndecline = 1\n";
+        let replay = Scenario::parse(text, folder.path()).unwrap();
+        assert_eq!(replay.measured.as_secs(), 1);
+        let demand = demand(&replay);
+        let of = |payer| demand[&Kind { door: Door::Http, payer, crowd: Crowd::Everybody }];
+        // One of four a second is silent for the 30 seconds of patience.
+        assert!(of(PayerKind::Silent) > 30 && of(PayerKind::Plain) > 30, "{demand:?}");
+        let shares: f64 = replay.shares().into_values().sum();
+        assert!((shares - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::drive::report::Report;
 use crate::drive::tally::{Tally, Window};
 use crate::drive::terminal::Terminal;
 use crate::machine::Reading;
+use crate::mix::PayerKind;
 use crate::phone::Payer;
 use actors::domain::time::Deadline;
 use adapters::clock::SteadyClock;
@@ -74,7 +75,12 @@ async fn arrive(plan: &Arc<Plan>, surroundings: &Surroundings) -> anyhow::Result
         arriving.spawn(async move {
             let _place = doors.acquire().await?;
             let terminal = Terminal::new(&plan, &known, surroundings.clone())?;
-            let payer = Payer::arrive(plan.identity(number), surroundings.clone(), sealer).await;
+            let payer = Payer::arrive(
+                plan.payers.identity(number, PayerKind::Plain, &plan.phones),
+                surroundings.clone(),
+                sealer,
+            )
+            .await;
             let payer = payer.with_context(|| format!("phone {number} cannot log in at {}", plan.phones))?;
             anyhow::Ok(Pair { payer, terminal, surroundings })
         });

@@ -1,4 +1,4 @@
-//! The load generator: plays many terminals and phones against a running switch, judges what came of it, and says what it cost.
+//! The load generator: plays terminals, phones and a platform against a running switch, judges what came of it, and says what it cost.
 //!
 //! `run` plays a scenario to a verdict, `drive` measures nothing but payments, `idle` weighs those who do nothing, `roster`
 //! makes the terminals to play with. It is a stranger at the door: it sees what docs/http-api.md and docs/lines.md promise and
@@ -16,10 +16,13 @@ mod idle;
 mod judge;
 mod latency;
 mod ledger;
+mod line;
 mod machine;
 mod mix;
+mod payers;
 mod peak;
 mod phone;
+mod platform;
 mod player;
 mod roster;
 mod run;
@@ -58,7 +61,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(*args),
         Command::Drive(args) => drive(*args),
         Command::Idle(args) => idle(args),
         Command::Roster(args) => roster::make(&args).map(|()| ExitCode::SUCCESS),

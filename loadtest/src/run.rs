@@ -5,10 +5,12 @@
 use crate::arrivals::Shape;
 use crate::books::{Archives, Before};
 use crate::control::{Control, shown_to_the_judge};
-use crate::crew::{Crew, Payers};
+use crate::crew::Crew;
 use crate::judge::{Findings, judged};
 use crate::ledger::{Ledger, Told};
+use crate::payers::Payers;
 use crate::peak;
+use crate::platform::{PlatformArgs, PlayedPlatform};
 use crate::player::Hall;
 use crate::scenario::{PATIENCE, Scenario};
 use crate::session::Session;
@@ -46,6 +48,8 @@ pub struct RunArgs {
     scenario: Option<PathBuf>,
     #[command(flatten)]
     targets: Targets,
+    #[command(flatten)]
+    platform: PlatformArgs,
     /// The terminals' keys, as `loadtest roster` made them.
     #[arg(long, value_name = "FILE")]
     roster: PathBuf,
@@ -76,15 +80,8 @@ pub struct RunArgs {
     /// How long such a run is measured.
     #[arg(long, value_name = "SECONDS", default_value = "8")]
     peak_seconds: u64,
-    /// The payers' account at the platform; `{}` stands for the pair's number.
-    #[arg(long, default_value = "load")]
-    account: String,
-    /// Its password: a test platform's, so it may stand in the environment.
-    #[arg(long, env = "TURNOUT_LOAD_PASSWORD", default_value = "load", hide_env_values = true)]
-    password: String,
-    /// Subscriber numbers are this, the pair's number in six digits, and three that say what the platform does.
-    #[arg(long, default_value = "99900")]
-    subscribers: String,
+    #[command(flatten)]
+    payers: Payers,
     /// A process whose CPU and memory are told too, the switch first; may be repeated.
     #[arg(long = "pid", value_name = "PID")]
     pids: Vec<u32>,
@@ -112,12 +109,18 @@ pub struct RunArgs {
 }
 
 /// Reads the command line, plays, and tells; the exit code is the verdict.
-pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let scenario = scenario(args)?;
+pub fn run(mut args: RunArgs) -> anyhow::Result<ExitCode> {
+    let scenario = scenario(&args)?;
     let uses_line = scenario.iso_share > 0.0;
     args.targets.are_ours()?;
-    can_be_played(args, &scenario)?;
+    args.targets.line.is_used(uses_line)?;
+    args.targets.line.read()?;
+    can_be_played(&args, &scenario)?;
     let roster = roster::read(&args.roster)?;
+    let platform = platform_played(&args, &scenario, roster.len())?;
+    if let Some(platform) = &platform {
+        args.targets.platform = Some(platform.address().clone());
+    }
     machine::allow_connections(u64::try_from(roster.len().min(20_000))?.saturating_mul(3).saturating_add(64));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.workers.get())
@@ -126,7 +129,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .context("the runtime does not start")?;
     let report = runtime.block_on(async {
         args.targets.answer(uses_line).await?;
-        played(args, scenario, roster).await
+        played(&args, scenario, roster).await
     })?;
     print!("{}", words::told(&report));
     for (path, text) in [
@@ -175,7 +178,18 @@ fn scenario(args: &RunArgs) -> anyhow::Result<Scenario> {
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     scenario.pairs = args.pairs.map(NonZeroUsize::get).or(scenario.pairs);
     scenario.thresholds.extend(args.thresholds.iter().cloned());
+    scenario.platform = args.platform.planned(scenario.platform, &args.targets)?;
     Ok(scenario)
+}
+
+fn platform_played(
+    args: &RunArgs,
+    scenario: &Scenario,
+    pairs: usize,
+) -> anyhow::Result<Option<PlayedPlatform>> {
+    let Some(plan) = &scenario.platform else { return Ok(None) };
+    let (currency, terminals) = (scenario.amounts.least().currency(), &args.targets.terminals);
+    PlayedPlatform::open(plan, &args.payers, pairs, currency, terminals).map(Some)
 }
 
 /// A rate that this process cannot make is refused, not faked.
@@ -186,15 +200,18 @@ fn can_be_played(args: &RunArgs, scenario: &Scenario) -> anyhow::Result<()> {
         peak <= most,
         "{peak}/s cannot be generated: {workers} thread(s) play about {most}/s; give --workers, or run more processes"
     );
-    ensure!(scenario.troubles.is_empty() || args.targets.platform.is_some(), "[[trouble]] needs --platform");
+    let has_platform = args.targets.platform.is_some() || scenario.platform.is_some();
+    ensure!(
+        scenario.troubles.is_empty() || has_platform,
+        "[[trouble]] needs a platform: [platform] or --play-platform to play one, --platform for another"
+    );
     let has_objective = scenario.thresholds.iter().any(|threshold| !threshold.figure.is_judged());
     ensure!(
         !args.find_peak || has_objective,
         "--find-peak needs a --threshold to meet, such as 'p(99)<50ms'"
     );
     ensure!((1..=3_600).contains(&args.peak_seconds), "--peak-seconds is 1 to 3600");
-    let needs_account =
-        args.control.is_none() || args.targets.platform.is_some() || args.targets.journal.is_some();
+    let needs_account = args.control.is_none() || has_platform || args.targets.journal.is_some();
     ensure!(needs_account, "--control needs --platform or --journal");
     Ok(())
 }
@@ -216,13 +233,8 @@ async fn played(
     if args.find_peak && scenario.pairs.is_none() {
         scenario.pairs = Some(roster.len().min(2_000));
     }
-    let payers = Payers {
-        account: args.account.clone(),
-        password: args.password.clone(),
-        subscribers: args.subscribers.clone(),
-    };
     let began_at = rfc3339::format(surroundings.clock.now());
-    let crew = Crew::arrive(&scenario, &args.targets, &payers, roster, &surroundings).await?;
+    let crew = Crew::arrive(&scenario, &args.targets, &args.payers, roster, &surroundings).await?;
     let settings = settings(&scenario, &crew, &archives, began_at).await;
     let (tally, ledger, clock) = (Tally::new(), Ledger::default(), Arc::clone(&surroundings.clock));
     let hall = Hall { tally, ledger, clock, patience: scenario.patience };
@@ -261,6 +273,10 @@ async fn settings(scenario: &Scenario, crew: &Crew, archives: &Archives, began_a
         switch: archives.version().await,
         began_at,
         command_line,
+        platform: archives.platform.as_ref().map(|address| match scenario.platform {
+            Some(_) => format!("{address}, played here"),
+            None => address.to_string(),
+        }),
         seed: scenario.seed,
         pairs: crew.pairs,
         scenario: scenario.text.clone(),

@@ -3,6 +3,7 @@
 //! Checked once, so that nothing later has to doubt it. What the command line says goes over what the file says.
 use crate::arrivals::{Shape, read_trace};
 use crate::mix::{Mix, Story};
+use crate::platform::PlatformPlan;
 use crate::stage::Door;
 use crate::threshold::Threshold;
 use actors::domain::identity::MerchantId;
@@ -11,13 +12,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The longest run, warm-up included: a forgotten one ends.
 const SECONDS_MAX: u64 = 24 * 3_600;
 /// The highest rate that anybody may ask for; whether it can be played is checked elsewhere.
 const RATE_MAX: f64 = 1_000_000.0;
+/// How late an answer is that the platform gives late, where the scenario does not say: as `turnout sandbox`.
+pub const LATE_SECONDS: u64 = 15;
 pub const PATIENCE: std::ops::RangeInclusive<u64> = 5..=300;
 
 /// What is played.
@@ -38,6 +42,8 @@ pub struct Scenario {
     pub amounts: Amounts,
     pub troubles: Vec<PlannedTrouble>,
     pub runaway: Option<Runaway>,
+    /// The platform that is played here; another one otherwise.
+    pub platform: Option<PlatformPlan>,
     /// The file as it was read.
     pub text: String,
 }
@@ -103,6 +109,7 @@ struct Raw {
     #[serde(default)]
     trouble: Vec<RawTrouble>,
     runaway: Option<RawRunaway>,
+    platform: Option<RawPlatform>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -167,6 +174,15 @@ struct RawRunaway {
     lasts: f64,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPlatform {
+    listen: SocketAddr,
+    callback: Option<String>,
+    secret_file: PathBuf,
+    late_seconds: Option<u64>,
+}
+
 impl Scenario {
     /// Reads a file; a trace it names is looked for beside it.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
@@ -183,7 +199,8 @@ impl Scenario {
         let raw: Raw = serde_path_to_error::deserialize(document)
             .map_err(|fault| of_toml(text, &fault.path().to_string(), fault.inner()))?;
         let reader = Reader { text };
-        let (seconds, warm_up) = (raw.seconds.unwrap_or(10), raw.warm_up.unwrap_or(2));
+        let shape = reader.shape(&raw.arrivals, beside)?;
+        let (seconds, warm_up) = (raw.seconds.unwrap_or_else(|| shape.seconds()), raw.warm_up.unwrap_or(2));
         if seconds == 0 || seconds.saturating_add(warm_up) > SECONDS_MAX {
             return Err(reader.wrong("seconds", format!("is 1 to {SECONDS_MAX}, the warm-up included")));
         }
@@ -202,14 +219,31 @@ impl Scenario {
             pairs: raw.pairs,
             patience: Duration::from_secs(patience),
             thresholds,
-            shape: reader.shape(&raw.arrivals, beside)?,
+            shape,
             mix: reader.mix(raw.mix)?,
             iso_share: reader.iso_share(raw.doors)?,
             amounts: reader.amounts(raw.amounts)?,
             troubles: raw.trouble.iter().map(|trouble| reader.trouble(trouble)).collect::<Result<_, _>>()?,
             runaway: raw.runaway.map(|runaway| reader.runaway(&runaway)).transpose()?,
+            platform: raw.platform.map(|platform| reader.platform(platform, beside)).transpose()?,
             text: text.to_owned(),
         })
+    }
+
+    /// What of all payments each story is: the mix's, or as a trace has it.
+    pub fn shares(&self) -> BTreeMap<Story, f64> {
+        let Shape::Replay(trace) = &self.shape else { return self.mix.shares().collect() };
+        let each = 1.0 / f64::from(u32::try_from(trace.len()).unwrap_or(u32::MAX).max(1));
+        let mut shares = BTreeMap::new();
+        for due in trace.iter() {
+            match due.story {
+                Some(story) => *shares.entry(story).or_default() += each,
+                None => self.mix.shares().for_each(|(story, share)| {
+                    *shares.entry(story).or_default() += each * share;
+                }),
+            }
+        }
+        shares
     }
 
     /// Payments a second at most, those of the runaway not counted.
@@ -219,6 +253,10 @@ impl Scenario {
 }
 
 impl Amounts {
+    pub const fn least(&self) -> Money {
+        self.least
+    }
+
     /// The amount at some place between the least and the most.
     pub fn drawn(&self, chance: &mut crate::chance::Chance) -> Money {
         let (least, most) = (self.least.amount().minor_units(), self.most.amount().minor_units());
@@ -369,6 +407,19 @@ impl Reader<'_> {
             rate: self.rate("runaway.rate", raw.rate, 0.1)?,
             from: self.seconds("runaway.from", raw.from)?,
             lasts: self.seconds("runaway.lasts", raw.lasts)?,
+        })
+    }
+
+    fn platform(&self, raw: RawPlatform, beside: &Path) -> Result<PlatformPlan, Wrong> {
+        let late = raw.late_seconds.unwrap_or(LATE_SECONDS);
+        if !(1..=300).contains(&late) {
+            return Err(self.wrong("platform.late_seconds", "is 1 to 300"));
+        }
+        Ok(PlatformPlan {
+            listen: raw.listen,
+            callback: raw.callback,
+            secret_file: beside.join(raw.secret_file),
+            late_by: Duration::from_secs(late),
         })
     }
 }

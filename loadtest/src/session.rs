@@ -265,7 +265,7 @@ impl Session {
 
     /// Sets the platform's trouble; what it does not know it names.
     pub async fn trouble(&self, body: &Value) -> anyhow::Result<()> {
-        let platform = self.platform.clone().context("[[trouble]] needs --platform")?;
+        let platform = self.platform.clone().context("[[trouble]] needs a platform")?;
         let mut connection = Connection::new(self.surroundings.clone(), platform);
         let ask = Ask::new(Method::PUT, "/v1/trouble").json(body);
         Ok(connection.ask(ask, TROUBLE_WITHIN).await?.success()?)

@@ -1,14 +1,10 @@
 //! Where a load goes, and that it may: this machine unless somebody says otherwise, and only where something answers.
+use crate::line::LineArgs;
 use actors::domain::identity::MerchantId;
-use adapters::iso8583::dialect::Dialect;
-use adapters::iso8583::framing::Framing;
 use adapters::players::connection::Address;
-use adapters::players::pos::PosLine;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -23,15 +19,8 @@ pub struct Targets {
     /// The terminals' listener.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8081")]
     pub terminals: Address,
-    /// A line for terminals that speak ISO 8583, where the scenario has some.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8084")]
-    pub line: String,
-    /// How the line frames messages (docs/lines.md).
-    #[arg(long, default_value = "len2")]
-    pub framing: String,
-    /// How it writes them.
-    #[arg(long, default_value = "iso87-ascii")]
-    pub dialect: String,
+    #[command(flatten)]
+    pub line: LineArgs,
     /// The sandbox platform: makes the trouble that the scenario wants, and its books are the judge's.
     #[arg(long, value_name = "URL")]
     pub platform: Option<Address>,
@@ -47,16 +36,6 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// The line as a terminal connects to it.
-    pub fn line(&self) -> anyhow::Result<PosLine> {
-        let (host, port) = split(&self.line)?;
-        let framing: Framing = self.framing.parse().context("--framing")?;
-        let dialect = Dialect::named(&self.dialect);
-        let dialect = dialect.with_context(|| format!("--dialect is one of {}", Dialect::ALL.join(", ")))?;
-        let (header, dialect) = (framing.plain_header(), Arc::new(dialect.clone()));
-        Ok(PosLine { host: host.to_owned(), port, framing, header, dialect, sealer: None })
-    }
-
     /// The program that reads journals.
     pub fn turnout(&self) -> PathBuf {
         let beside = || {
@@ -75,9 +54,7 @@ impl Targets {
         for address in addresses.into_iter().flatten() {
             ensure!(address.is_loopback(), "{address} {NOT_OURS}");
         }
-        let host = split(&self.line)?.0;
-        let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        ensure!(is_loopback, "--line {host} {NOT_OURS}");
+        ensure!(self.line.is_loopback()?, "--line {} {NOT_OURS}", self.line.line);
         Ok(())
     }
 
@@ -91,7 +68,7 @@ impl Targets {
         ];
         if uses_line {
             let line = "the scenario has terminals that speak ISO 8583: give the switch a [[lines]] with this `listen`";
-            doors.push((self.line.clone(), "--line", line));
+            doors.push((self.line.line.clone(), "--line", line));
         }
         if let Some(platform) = &self.platform {
             doors.push((
@@ -111,13 +88,8 @@ impl Targets {
     }
 }
 
-const NOT_OURS: &str =
+pub const NOT_OURS: &str =
     "is not this machine: a load goes to a loopback address unless --not-loopback says otherwise";
-
-fn split(line: &str) -> anyhow::Result<(&str, u16)> {
-    let (host, port) = line.rsplit_once(':').context("--line HOST:PORT")?;
-    Ok((host.trim_matches(['[', ']']), port.parse().context("--line HOST:PORT")?))
-}
 
 /// `host:port` of a root address.
 fn authority(address: &Address) -> anyhow::Result<String> {

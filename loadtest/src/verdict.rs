@@ -90,6 +90,8 @@ pub struct Settings {
     /// RFC 3339.
     pub began_at: String,
     pub command_line: Vec<String>,
+    /// Where the platform was, and whether it was played here.
+    pub platform: Option<String>,
     pub seed: u64,
     pub pairs: usize,
     pub scenario: String,
@@ -344,6 +346,7 @@ mod tests {
             switch: None,
             began_at: String::new(),
             command_line: Vec::new(),
+            platform: None,
             seed: 1,
             pairs: 1,
             scenario: String::new(),

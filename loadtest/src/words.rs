@@ -133,6 +133,9 @@ fn write_machine(report: &Report, out: &mut String) -> fmt::Result {
     }
     let settings = &report.settings;
     let switch = settings.switch.as_deref().unwrap_or("switch of unknown version");
+    if let Some(platform) = &settings.platform {
+        writeln!(out, "  platform at {platform}")?;
+    }
     writeln!(
         out,
         "  {} pairs, seed {}, loadtest {}, {switch}, begun {}; {} requests repeated",

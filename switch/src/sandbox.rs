@@ -1,15 +1,11 @@
 //! A payment platform of our own to build and test against: a real HTTP server with accounts, permits and trouble.
 //!
-//! It knows nothing of the switch but the address for callbacks and the secret they share. The rules are in `books`
-//! (pure), the conversation in `desk` and `api`, the post in `callback`, what goes wrong on purpose in `trouble`.
+//! It knows nothing of the switch but the address for callbacks and the secret they share. What it does is
+//! `adapters::players::sandbox`, which the load generator plays too; here are its listeners (`api`) and its certificates.
 pub mod api;
-pub mod books;
-pub mod callback;
 pub mod certificates;
-pub mod desk;
-pub mod problem;
-pub mod seal;
-pub mod trouble;
+
+pub use adapters::players::sandbox::{books, callback, desk, problem, seal, trouble};
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;

@@ -47,6 +47,24 @@ impl Network for TcpNetwork {
     }
 }
 
+/// A network over which every stream is TLS, for peers that speak no HTTP.
+pub struct TlsNetwork {
+    /// What it runs over.
+    pub under: Arc<dyn Network>,
+    /// Whom it trusts, and who we are.
+    pub tls: ClientTls,
+    /// The name that a peer's certificate has to bear; the host's if it is not given.
+    pub peer: Option<String>,
+}
+
+impl Network for TlsNetwork {
+    fn connect(&self, host: String, port: u16) -> Answer<io::Result<Link>> {
+        let (connecting, tls) = (self.under.connect(host.clone(), port), self.tls.clone());
+        let peer = self.peer.clone().unwrap_or(host);
+        Box::pin(async move { Ok(Link::new(tls.shake_hands(&peer, connecting.await?).await?)) })
+    }
+}
+
 /// Makes hyper's connections.
 #[derive(Clone)]
 pub(super) struct Connector {

@@ -28,7 +28,7 @@ pub struct ClientIdentity<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFault {
     /// The authority's certificates.
-    #[error("the platform's authority must be one or more certificates in PEM")]
+    #[error("the authority must be one or more certificates in PEM")]
     Authority,
     /// Our own certificate.
     #[error("the client certificate must be a chain in PEM, our own certificate first")]

@@ -87,17 +87,22 @@ async fn meet<T>(terminal: &mut Terminal, paying: impl Future<Output = T>) -> (S
 }
 
 impl Schedule {
-    /// The schedule of one of the plan's pairs. In an open loop it begins anywhere in its first gap.
+    /// The schedule of one of the plan's pairs.
     pub fn new(plan: &Plan, clock: &dyn Clock, dice: Arc<dyn Dice>) -> Self {
-        let gap = match plan.pace {
-            Pace::Closed => None,
+        let pairs = u32::try_from(plan.pairs.len()).unwrap_or(u32::MAX);
+        match plan.pace {
+            Pace::Closed => Self { gap: None, next: clock.now(), dice },
             Pace::Open(rate) => {
-                let pairs = u32::try_from(plan.pairs.len()).unwrap_or(u32::MAX);
-                Some(Duration::from_secs(1).saturating_mul(pairs) / rate.get())
+                Self::open(Duration::from_secs(1).saturating_mul(pairs) / rate.get(), clock.now(), dice)
             }
-        };
-        let first = gap.map_or(Duration::ZERO, |gap| gap.mul_f64(chance(&*dice)));
-        Self { gap, next: clock.now().plus(first), dice }
+        }
+    }
+
+    /// The first is due after a gap like every other: any nearer, and a run would begin with more than its rate.
+    fn open(gap: Duration, now: Timestamp, dice: Arc<dyn Dice>) -> Self {
+        let mut schedule = Self { gap: Some(gap), next: now, dice };
+        schedule.next_due(now);
+        schedule
     }
 
     /// When the next payment is due: now, or at a moment that does not depend on how the last one went.
@@ -128,5 +133,39 @@ fn kind(who: &str, fault: &PlayFault) -> String {
         PlayFault::Refused(problem) => format!("{who}: {} {}", problem.status, problem.title),
         PlayFault::OffContract(_) => format!("{who}: off contract"),
         PlayFault::Seal(_) => format!("{who}: cannot seal"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::chance::Chance;
+    use std::sync::Mutex;
+
+    #[derive(Debug)]
+    struct Seeded(Mutex<Chance>);
+
+    impl Dice for Seeded {
+        fn fill(&self, bytes: &mut [u8]) {
+            let mut chance = self.0.lock().unwrap();
+            bytes.fill_with(|| u8::try_from(chance.between(0, 255)).unwrap());
+        }
+    }
+
+    #[test]
+    fn an_open_loop_offers_at_its_start_what_it_offers_later() {
+        let dice: Arc<dyn Dice> = Arc::new(Seeded(Mutex::new(Chance::of_seed(1))));
+        let (begin, mut seconds) = (Timestamp::from_micros(0), [0u32; 6]);
+        for _ in 0..4_000 {
+            let mut schedule = Schedule::open(Duration::from_secs(2), begin, Arc::clone(&dice));
+            loop {
+                let second = usize::try_from(schedule.next_due(begin).secs()).unwrap();
+                let Some(count) = seconds.get_mut(second) else { break };
+                *count += 1;
+            }
+        }
+        // 2,000 a second: 200 off are four and a half standard deviations.
+        assert!(seconds.iter().all(|count| (1_800..2_200).contains(count)), "{seconds:?}");
     }
 }

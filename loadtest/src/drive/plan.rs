@@ -1,7 +1,7 @@
 //! What a run is to do: the command line, checked once, so that nothing later has to doubt it.
 //!
 //! Loads go to this machine unless somebody says `--anywhere`: a mistyped address must not become an attack.
-use crate::phone::Identity;
+use crate::payers::Payers;
 use crate::roster::{self, KnownTerminal};
 use actors::domain::money::Money;
 use adapters::players::connection::Address;
@@ -47,15 +47,8 @@ pub struct DriveArgs {
     /// ISO 4217.
     #[arg(long, default_value = "EUR")]
     currency: String,
-    /// The payers' account at the platform; `{}` stands for the pair's number.
-    #[arg(long, default_value = "load")]
-    account: String,
-    /// Its password: a test platform's, so it may stand in the environment.
-    #[arg(long, env = "TURNOUT_LOAD_PASSWORD", default_value = "load", hide_env_values = true)]
-    password: String,
-    /// Subscriber numbers are this, the pair's number in seven digits, and a zero.
-    #[arg(long, default_value = "99900")]
-    subscribers: String,
+    #[command(flatten)]
+    payers: Payers,
     /// Seconds in which a terminal wants its answer.
     #[arg(long, default_value = "30")]
     answer_within: u64,
@@ -91,9 +84,7 @@ pub struct Plan {
     pub warm_up: Duration,
     pub pace: Pace,
     pub money: Money,
-    pub account: String,
-    pub password: String,
-    pub subscribers: String,
+    pub payers: Payers,
     pub answer_within: Duration,
     pub pids: Vec<u32>,
 }
@@ -128,9 +119,7 @@ impl Plan {
             warm_up: Duration::from_secs(args.warm_up),
             pace: args.rate.map_or(Pace::Closed, Pace::Open),
             money: Money::parse_payable(&args.amount, &args.currency).context("--amount, --currency")?,
-            account: args.account,
-            password: args.password,
-            subscribers: args.subscribers,
+            payers: args.payers,
             answer_within: Duration::from_secs(args.answer_within),
             pids: args.pids,
         })
@@ -139,26 +128,5 @@ impl Plan {
     /// Three connections a pair (terminal, phone, the phone's events), and a few for the rest of the process.
     pub fn connections_max(&self) -> u64 {
         u64::try_from(self.pairs.len()).unwrap_or(u64::MAX).saturating_mul(3).saturating_add(64)
-    }
-
-    /// Who a pair's phone is.
-    pub fn identity(&self, pair: usize) -> Identity {
-        Identity {
-            phones: self.phones.clone(),
-            subscriber: self.subscriber(pair),
-            account: self.account(pair),
-            password: self.password.clone(),
-            is_own_account: self.account.contains("{}"),
-        }
-    }
-
-    /// The number of a pair's phone. It ends in zero: the platform's magic numbers end in 451 to 455.
-    fn subscriber(&self, pair: usize) -> String {
-        format!("{}{pair:07}0", self.subscribers)
-    }
-
-    /// The account that a pair's payer pays from.
-    fn account(&self, pair: usize) -> String {
-        self.account.replace("{}", &pair.to_string())
     }
 }

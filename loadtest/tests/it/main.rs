@@ -1,8 +1,11 @@
 //! The load generator from outside: its binary against a switch made of paper, and its refusals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 mod paper_switch;
+mod platforms;
+mod protection;
 mod real_switch;
 mod runs;
+mod shapes;
 
 use paper_switch::{Manner, PaperSwitch};
 use serde_json::Value;

@@ -1,10 +1,12 @@
 //! The real thing: `turnout serve` and `turnout sandbox` as children on free ports, for a load to be driven against.
 //!
 //! The binary is the one beside `loadtest`; where only this crate was built, it is built first.
+use crate::protection;
 use std::fmt::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -13,35 +15,45 @@ const TERMINALS: usize = 260;
 /// The terminals' patience, in seconds.
 pub const PATIENCE: &str = "8";
 
-/// A switch and its platform, until they are dropped.
+/// What is around a switch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// `turnout sandbox` is its platform.
+    Sandbox,
+    /// Its platform is for the load to play.
+    Played,
+    /// So it is, and its line wants TLS, a certificate and a MAC.
+    Protected,
+}
+
+/// A switch, until it is dropped.
 pub struct RealSwitch {
     folder: TempDir,
     ports: [u16; 5],
+    setting: Setting,
     children: Vec<Child>,
 }
 
 impl RealSwitch {
-    pub fn open() -> Self {
-        let ports = free_ports();
-        let mut switch = Self { folder: tempfile::tempdir().unwrap(), ports, children: Vec::new() };
+    pub fn open(setting: Setting) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut switch = Self { folder, ports: free_ports(), setting, children: Vec::new() };
         let (_, keys) = super::roster(switch.folder.path(), &TERMINALS.to_string());
         assert!(keys.exists());
         std::fs::write(switch.path("secret"), "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").unwrap();
-        std::fs::write(switch.path("turnout.toml"), switch.configuration()).unwrap();
-        let [_, terminals, _, platform, _] = ports;
-        let mut sandbox = turnout();
-        sandbox.args(["sandbox", "--listen", &format!("127.0.0.1:{platform}"), "--secret"]);
-        sandbox.arg(switch.path("secret")).arg("--callback");
-        sandbox.arg(format!("http://127.0.0.1:{terminals}/v1/callbacks/sandbox"));
-        for pair in 0..TERMINALS {
-            sandbox.args(["--account", &format!("load-{pair}:load:1000000.00:EUR")]);
+        if setting == Setting::Protected {
+            protection::write(switch.folder.path());
         }
+        std::fs::write(switch.path("turnout.toml"), switch.configuration()).unwrap();
         let mut serve = turnout();
         serve.arg("serve").arg("--config").arg(switch.path("turnout.toml"));
-        for mut command in [sandbox, serve] {
+        let sandbox = (setting == Setting::Sandbox).then(|| switch.sandbox());
+        for mut command in std::iter::once(serve).chain(sandbox) {
             switch.children.push(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         }
-        for port in ports {
+        let [phones, terminals, admin, platform, line] = switch.ports;
+        let platform = (setting == Setting::Sandbox).then_some(platform);
+        for port in [phones, terminals, admin, line].into_iter().chain(platform) {
             await_port(port);
         }
         switch
@@ -54,14 +66,40 @@ impl RealSwitch {
         let mut option = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
         option("phones", format!("http://127.0.0.1:{phones}"));
         option("terminals", format!("http://127.0.0.1:{terminals}"));
-        option("platform", format!("http://127.0.0.1:{platform}"));
+        if self.setting == Setting::Sandbox {
+            option("platform", format!("http://127.0.0.1:{platform}"));
+        }
         option("line", format!("127.0.0.1:{line}"));
         option("journal", self.path("journal").display().to_string());
         option("turnout", binary().display().to_string());
         option("roster", self.path("terminals.jsonl.keys").display().to_string());
         option("account", "load-{}".to_owned());
-        option("pid", self.children[1].id().to_string());
+        option("pid", self.children[0].id().to_string());
         arguments
+    }
+
+    /// A scenario of this text, with the platform that it plays, if that is for it to play.
+    pub fn scenario(&self, name: &str, text: &str) -> PathBuf {
+        let platform = match self.setting {
+            Setting::Sandbox => String::new(),
+            Setting::Played | Setting::Protected => {
+                format!("[platform]\nlisten = \"127.0.0.1:{}\"\nsecret_file = \"secret\"\n", self.ports[3])
+            }
+        };
+        std::fs::write(self.path(name), format!("{text}\n{platform}")).unwrap();
+        self.path(name)
+    }
+
+    fn sandbox(&self) -> Command {
+        let [_, terminals, _, platform, _] = self.ports;
+        let mut sandbox = turnout();
+        sandbox.args(["sandbox", "--listen", &format!("127.0.0.1:{platform}"), "--secret"]);
+        sandbox.arg(self.path("secret")).arg("--callback");
+        sandbox.arg(format!("http://127.0.0.1:{terminals}/v1/callbacks/sandbox"));
+        for pair in 0..TERMINALS {
+            sandbox.args(["--account", &format!("load-{pair}:load:1000000.00:EUR")]);
+        }
+        sandbox
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -81,6 +119,9 @@ impl RealSwitch {
              [[lines]]\nname = \"shops\"\nlisten = \"127.0.0.1:{line}\"\ndialect = \"iso87-ascii\"\nframing = \"len2\"\n\
              patience_seconds = {PATIENCE}\nmargin_seconds = 2\n"
         );
+        if self.setting == Setting::Protected {
+            text.push_str(&protection::configuration(self.folder.path()));
+        }
         for merchant in ["M1", "M2"] {
             write!(
                 text,
@@ -120,10 +161,12 @@ fn binary() -> PathBuf {
     beside
 }
 
-/// Five that nobody holds right now, and that the system gives to nobody who just wants to call.
+/// Five that nobody holds right now, that the system gives to nobody who just wants to call, and that no other test has.
 fn free_ports() -> [u16; 5] {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 10_000).unwrap();
-    let mut free = (0..12_000)
+    let mut free = std::iter::repeat_with(|| TAKEN.fetch_add(1, Ordering::Relaxed))
+        .take(12_000)
         .map(|next| 20_000 + (start + next) % 12_000)
         .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     std::array::from_fn(|_| free.next().expect("five free ports below the ephemeral ones"))

@@ -3,9 +3,8 @@
 //! The codes are the sandbox's published interface: the switch's adapter decides by them whether money may have moved.
 //! Knows no reason that is not final for the request as it stands.
 use super::books::BooksRefusal;
-use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError};
 use actors::domain::identity::PaymentId;
+use hyper::StatusCode;
 use serde::Serialize;
 use std::fmt;
 
@@ -66,20 +65,14 @@ impl Problem {
     pub fn about(self, payment: PaymentId) -> Self {
         Self { payment: Some(payment), ..self }
     }
-}
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.detail)
-    }
-}
-
-impl ResponseError for Problem {
-    fn status_code(&self) -> StatusCode {
+    /// The status it goes with.
+    pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    fn error_response(&self) -> HttpResponse {
+    /// `application/problem+json`.
+    pub fn page(&self) -> Vec<u8> {
         let page = ProblemPage {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -89,7 +82,12 @@ impl ResponseError for Problem {
             field: self.field.as_deref(),
             payment: self.payment.map(|payment| payment.to_string()),
         };
-        let body = serde_json::to_vec(&page).unwrap_or_default();
-        HttpResponse::build(self.status).content_type("application/problem+json").body(body)
+        serde_json::to_vec(&page).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
     }
 }

@@ -3,9 +3,9 @@
 //! Compact JWE, ECDH-ES (direct) with A256GCM, nothing else. A credential that cannot be opened is `None`, whatever
 //! the reason: to tell them apart would tell an attacker which part to change.
 use super::books::Presented;
+use crate::seal::{ALG, ENC, ProtectedHeader, PublicJwk, SealFault, agreed_key, ephemeral_key};
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::clock::Dice;
-use adapters::seal::{ALG, ENC, ProtectedHeader, PublicJwk, SealFault, agreed_key, ephemeral_key};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use p256::SecretKey;

@@ -7,16 +7,17 @@ use super::callback::{CallbackBody, PostBox};
 use super::problem::Problem;
 use super::seal::SealKey;
 use super::trouble::{Operation, Plan, Trouble, Troubles};
-use actix_web::http::StatusCode;
+use crate::dice::random_name;
+use crate::rfc3339;
+use crate::signature::SharedSecret;
 use actors::domain::identity::{PayerId, PaymentId, RefundId};
 use actors::domain::money::{Amount, Money, MoneyError};
 use actors::domain::payment::outcome::Failure;
 use actors::domain::payment::phase::Attempt;
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::clock::{Clock, Dice};
-use adapters::dice::random_name;
-use adapters::rfc3339;
-use adapters::signature::SharedSecret;
+use actors::ports::platform::HeaderLookup;
+use hyper::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -28,9 +29,9 @@ pub struct Desk {
     books: Mutex<Books>,
     troubles: Mutex<Troubles>,
     seal_key: SealKey,
-    pub(super) secret: SharedSecret,
+    secret: SharedSecret,
     pub(super) post: PostBox,
-    pub(super) clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
     pub(super) manner: Manner,
 }
@@ -228,6 +229,18 @@ impl Desk {
             "currency": money.currency().code(),
         });
         Ok(Done { status, body, callback: None })
+    }
+
+    /// Whether the switch asked, and now.
+    pub fn check_request(
+        &self,
+        headers: &dyn HeaderLookup,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<(), Problem> {
+        let signed = self.secret.check_request(self.now(), headers, method, path, body);
+        signed.map_err(|fault| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", fault))
     }
 
     /// The present instant.

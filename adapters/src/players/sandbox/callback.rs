@@ -4,14 +4,14 @@
 //! is pure; the postman needs a clock and a client. Same id in every retry (Standard Webhooks).
 use super::books::Paying;
 use super::desk::another;
+use crate::dice::random_name;
+use crate::http_client::HttpClient;
+use crate::signature::SharedSecret;
 use actors::domain::identity::MerchantId;
 use actors::domain::money::Money;
 use actors::domain::payment::outcome::Failure;
 use actors::domain::time::{Deadline, Timestamp};
 use actors::ports::clock::{Clock, Dice};
-use adapters::dice::random_name;
-use adapters::http_client::HttpClient;
-use adapters::signature::SharedSecret;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -253,9 +253,9 @@ fn backoff(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use adapters::clock::SteadyClock;
-    use adapters::dice::SystemDice;
-    use adapters::http_client::TcpNetwork;
+    use crate::clock::SteadyClock;
+    use crate::dice::SystemDice;
+    use crate::http_client::TcpNetwork;
     use tokio::sync::oneshot::error::TryRecvError;
 
     fn callback() -> CallbackBody {
@@ -273,7 +273,7 @@ mod tests {
         }
     }
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn a_full_box_drops_a_callback_and_the_switch_can_still_ask() {
         const BEYOND: usize = 1_000;
         let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_now());
@@ -281,7 +281,7 @@ mod tests {
         let client = HttpClient::new(Arc::new(TcpNetwork), None, clock.clone());
         let secret = SharedSecret::parse("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3").unwrap();
         let (post, postman) = PostBox::new(Address::default(), client, secret, clock.clone(), dice);
-        let carrying = actix_web::rt::spawn(postman.run());
+        let carrying = tokio::spawn(postman.run());
         let (now, body) = (clock.now(), callback());
         let due = Due { at: now.plus(Duration::from_hours(1)), copies: 1 };
         let mut dropped = 0;

@@ -4,12 +4,12 @@
 //! auditor needs to hold the switch's word against; shows no password and no credential.
 use super::Books;
 use super::payment::{Entry, Permit, Use};
+use crate::rfc3339;
 use actors::domain::identity::{MerchantId, PaymentId};
 use actors::domain::money::{Currency, Money};
 use actors::domain::payment::outcome::{Effect, Failure};
 use actors::domain::payment::phase::{Attempt, Receipt};
 use actors::domain::time::Timestamp;
-use adapters::rfc3339;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
