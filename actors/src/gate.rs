@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Longer than this nothing shall wait in a queue, but for a moment.
-pub const STANDING: Duration = Duration::from_millis(25);
+pub const STANDING: Duration = Duration::from_millis(20);
 /// How long a door holds back an answer that says that there is too much to do: whoever hammers costs less than whoever waits.
 pub const HOLD_BACK: Duration = Duration::from_millis(300);
 
@@ -74,6 +74,7 @@ struct Posts {
     sheds: Sheds,
     beginnings: Mutex<Beginnings>,
     queues: AtomicUsize,
+    done: AtomicU32,
     is_pressed: AtomicBool,
     governor: Governor,
     pace: Gauge,
@@ -101,6 +102,7 @@ impl Gate {
             sheds: Sheds::new(),
             beginnings: Mutex::new(Beginnings { pace: Pace::new(STANDING), begun: Begun::default() }),
             queues: AtomicUsize::new(0),
+            done: AtomicU32::new(0),
             is_pressed: AtomicBool::new(false),
             governor: Governor::default(),
             pace: gauge!("turnout_gate_pace"),
@@ -136,13 +138,20 @@ impl Gate {
 
     /// Something waited for `delay` in the queue of this number.
     pub fn feel(&self, now: Timestamp, queue: usize, delay: Duration) {
+        let done = self.0.done.swap(0, Ordering::Relaxed);
         let mut beginnings = self.beginnings();
+        beginnings.pace.done(now, done);
         beginnings.pace.feel(now, queue, delay);
         let (rate, sharers) = (beginnings.pace.rate(), beginnings.pace.sharers());
         drop(beginnings);
         self.0.is_pressed.store(rate.is_some(), Ordering::Relaxed);
         self.0.pace.set(rate.unwrap_or(0.0));
         self.0.sharers.set(u32::try_from(sharers).map_or(f64::MAX, f64::from));
+    }
+
+    /// So many payments came to their end.
+    pub fn done(&self, number: u32) {
+        self.0.done.fetch_add(number, Ordering::Relaxed);
     }
 
     /// Lets the asker of this hash look, if it has not looked too often.

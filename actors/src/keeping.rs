@@ -64,6 +64,8 @@ pub struct Keeping {
     watching: bool,
     reading: BTreeMap<PaymentId, Vec<Told>>,
     resuming: Vec<(PaymentId, Commands)>,
+    /// Payments decided and not yet told to the gate.
+    decided: u32,
     suspects: Arc<Suspects>,
 }
 
@@ -133,6 +135,7 @@ impl Keeping {
             watching: false,
             reading: BTreeMap::new(),
             resuming: Vec::new(),
+            decided: 0,
             suspects,
         }
     }
@@ -251,6 +254,7 @@ impl Keeping {
         if !was_decided && let Some(outcome) = payment.outcome() {
             PaymentTally::get().decided(&outcome, now.since(kept.began));
             kept.seat = None;
+            self.decided = self.decided.saturating_add(1);
         }
         kept.payment = payment;
         self.kept.insert(id, kept);
@@ -298,6 +302,10 @@ impl Keeping {
         }
         if !self.drafted.is_empty() {
             self.unspoken.push_back((self.appended, std::mem::take(&mut self.drafted)));
+        }
+        match std::mem::take(&mut self.decided) {
+            0 => {}
+            decided => desk.world().rooms().sessions.gate().done(decided),
         }
         self.watch(desk);
     }
