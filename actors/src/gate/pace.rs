@@ -151,26 +151,45 @@ impl Pace {
         self.sharers.len()
     }
 
+    /// Whether one more would be sent away at this merchant if it asked now: nothing is taken, and nobody is counted among those
+    /// who share, because whoever asks may be anybody. That somebody was sent away is seen.
+    pub fn sends_away(&mut self, now: Timestamp, merchant: MerchantId) -> bool {
+        self.look_around(now);
+        let Some(rate) = self.rate else { return false };
+        self.fill(now, rate);
+        let is_sent_away = self.left < 1.0 && !self.has_own(now, merchant, rate);
+        self.look.sent_away = self.look.sent_away.saturating_add(u32::from(is_sent_away));
+        is_sent_away
+    }
+
     fn has_share(&mut self, now: Timestamp, merchant: MerchantId, rate: f64) -> bool {
         self.fill(now, rate);
-        let fair = rate / count(self.sharers.len().max(1));
-        let is_sharer = self.sharers.contains_key(&merchant) || self.sharers.len() < SHARERS;
-        if is_sharer {
-            let share = self.sharers.entry(merchant).or_insert(Share { left: 1.0, asked_at: now });
-            let more = fair * now.since(share.asked_at).as_secs_f64();
-            *share = Share { left: (share.left + more).min((fair * OWN_BURST).max(1.0)), asked_at: now };
-            if share.left >= 1.0 && self.left > -rate * ADVANCE {
-                share.left -= 1.0;
-                // May go below nothing: the large wait until the small have had theirs.
-                self.left -= 1.0;
-                return true;
-            }
+        let has_own = self.has_own(now, merchant, rate);
+        if let Some(own) = self.own(now, merchant, rate) {
+            let left = if has_own { own - 1.0 } else { own };
+            self.sharers.insert(merchant, Share { left, asked_at: now });
         }
-        let is_left_over = self.left >= 1.0;
-        if is_left_over {
+        let is_admitted = has_own || self.left >= 1.0;
+        if is_admitted {
+            // May go below nothing: the large wait until the small have had theirs.
             self.left -= 1.0;
         }
-        is_left_over
+        is_admitted
+    }
+
+    /// Whether a merchant has something of its own left, and not too much was taken in advance.
+    fn has_own(&self, now: Timestamp, merchant: MerchantId, rate: f64) -> bool {
+        self.left > -rate * ADVANCE && self.own(now, merchant, rate).is_some_and(|own| own >= 1.0)
+    }
+
+    /// What a merchant has saved up; nothing, if it has no share.
+    fn own(&self, now: Timestamp, merchant: MerchantId, rate: f64) -> Option<f64> {
+        let Some(share) = self.sharers.get(&merchant) else {
+            return (self.sharers.len() < SHARERS).then_some(1.0);
+        };
+        let fair = rate / count(self.sharers.len());
+        let more = fair * now.since(share.asked_at).as_secs_f64();
+        Some((share.left + more).min((fair * OWN_BURST).max(1.0)))
     }
 
     fn fill(&mut self, now: Timestamp, rate: f64) {

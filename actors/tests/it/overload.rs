@@ -7,6 +7,7 @@ use actors::domain::time::Timestamp;
 use actors::fault::Fault;
 use actors::gate::begun::{Begun, Step};
 use actors::gate::pace::{Pace, SHARERS};
+use actors::gate::sent_away::{NAMES, SentAway};
 use actors::gate::{Gate, STANDING};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -248,7 +249,7 @@ fn order(number: u128) -> Step {
 }
 
 #[test]
-fn who_was_let_in_goes_on_with_the_other_step_and_with_the_same_one_said_again() {
+fn who_was_let_in_goes_on_with_the_other_step_and_with_either_of_them_said_again() {
     let (mut begun, here) = (Begun::default(), TerminalId::new("T1").unwrap());
     let phone = |number| Step::Phone(PayerId::new(&format!("P{number}")).unwrap());
     for (first, second, third) in [(phone(1), order(1), phone(2)), (order(1), phone(1), order(2))] {
@@ -256,10 +257,47 @@ fn who_was_let_in_goes_on_with_the_other_step_and_with_the_same_one_said_again()
         assert!(begun.goes_on(at(1), here, first), "said again");
         assert!(begun.goes_on(at(1), here, second), "the other");
         assert!(begun.goes_on(at(1), here, second), "the other, said again");
+        assert!(begun.goes_on(at(1), here, first), "the first, after the other");
         assert!(!begun.goes_on(at(1), here, third), "another one");
         assert!(!begun.goes_on(at(1), TerminalId::new("T2").unwrap(), second), "elsewhere");
         assert!(!begun.goes_on(at(121_000_000), here, second), "long after");
     }
+}
+
+#[test]
+fn what_was_sent_away_for_good_stays_away_for_a_minute_and_what_was_let_in_is_not_sent_away() {
+    let mut sent_away = SentAway::default();
+    let [one, other] = [1, 2].map(PaymentId::from_bits);
+    let minute = 60_000_000;
+    sent_away.let_in(at(0), other);
+    assert!(!sent_away.send(at(minute), other), "it may be inside and unwritten");
+    assert!(sent_away.send(at(minute), one) && sent_away.send(at(minute + 1), one));
+    assert!(sent_away.has(at(2 * minute - 1), one) && !sent_away.has(at(2 * minute), one));
+    assert!(sent_away.send(at(2 * minute), other), "written by now, and the journal knows");
+}
+
+#[test]
+fn only_so_many_are_sent_away_for_good() {
+    let mut sent_away = SentAway::default();
+    let now = at(3_600_000_000);
+    let sent = (0..).map(PaymentId::from_bits).take_while(|order| sent_away.send(now, *order)).count();
+    assert_eq!(sent, NAMES);
+}
+
+#[test]
+fn who_is_turned_away_unproven_takes_nothing_and_is_not_counted_among_those_who_share() {
+    let gate = Gate::new(100, Duration::from_secs(1));
+    let (shop, here) = (merchant(1), TerminalId::new("T1").unwrap());
+    for now in (0..1_000_000).step_by(1_000) {
+        gate.feel(at(now), 0, Duration::from_millis(500));
+        gate.begin(at(now), shop, TerminalId::new(&format!("X{now}")).unwrap(), order(now.into())).ok();
+    }
+    let now = 1_000_000;
+    let away = Err(Fault::Overloaded { retry_after: Duration::from_secs(1) });
+    assert!((0..1_000).all(|_| gate.turn_away(at(now), shop, here) == away));
+    assert_eq!(gate.turn_away(at(now), merchant(2), here), Ok(()), "it has not had its share");
+    assert_eq!(gate.begin(at(now), merchant(2), here, order(7)), Ok(()));
+    assert_eq!(gate.turn_away(at(now), shop, here), Ok(()), "something is begun there");
 }
 
 #[test]

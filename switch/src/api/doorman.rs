@@ -3,6 +3,7 @@
 //! A table is filled by a door's factory; each of its resources knows its route's name, so the metrics' labels are a
 //! closed set. Nothing of what the routes mean is known here.
 use super::doors::Doors;
+use super::porter::Begins;
 use super::problem::Problem;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse, Url, fn_service};
@@ -44,6 +45,17 @@ impl<'a> Table<'a> {
 
     /// Serves `path` under the metrics' name `route`; methods that are not listed are a problem 405.
     pub fn serve<const N: usize>(&mut self, path: &str, route: &'static str, on: [On; N]) -> &mut Self {
+        self.serve_begun(path, route, Begins::Nothing, on)
+    }
+
+    /// The same where a request may begin a payment.
+    pub fn serve_begun<const N: usize>(
+        &mut self,
+        path: &str,
+        route: &'static str,
+        begins: Begins,
+        on: [On; N],
+    ) -> &mut Self {
         let allow: Vec<&str> = on.iter().map(|(method, _)| method.as_str()).collect();
         let allow = allow.join(", ");
         let refuse = move || {
@@ -55,7 +67,8 @@ impl<'a> Table<'a> {
             resource.route(served.guard(actix_web::guard::Method(method)))
         });
         let (tally, doors) = (Rc::new(Tally::of(self.door, route)), self.doors.clone());
-        let surround = from_fn(move |request, next| around(Rc::clone(&tally), doors.clone(), request, next));
+        let surround =
+            from_fn(move |request, next| around(Rc::clone(&tally), doors.clone(), begins, request, next));
         self.config.service(resource.wrap(surround));
         self
     }
@@ -89,20 +102,15 @@ pub fn delete(handler: Route) -> On {
 async fn around(
     tally: Rc<Tally>,
     doors: web::Data<Doors>,
-    asked: ServiceRequest,
+    begins: Begins,
+    mut asked: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = doors.now();
     let _inside = tally.enter();
-    let request = asked.request().clone();
-    let answered = AssertUnwindSafe(async { next.call(asked).await }).catch_unwind().await;
-    let mut response = match answered {
-        Ok(Ok(response)) => {
-            drop(request);
-            response
-        }
-        Ok(Err(error)) => ServiceResponse::new(request, error.error_response()),
-        Err(_) => ServiceResponse::new(request, HttpResponse::from_error(Problem::crashed())),
+    let mut response = match begins.pass(&doors, &mut asked).await {
+        Ok(()) => answered(asked, next).await,
+        Err(problem) => asked.error_response(problem),
     };
     let status = response.status();
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
@@ -112,6 +120,15 @@ async fn around(
     tally.count(status);
     tally.seconds.record(doors.now().since(began).as_secs_f64());
     Ok(forgotten(response))
+}
+
+async fn answered(asked: ServiceRequest, next: Next<BoxBody>) -> ServiceResponse<BoxBody> {
+    let request = asked.request().clone();
+    match AssertUnwindSafe(async { next.call(asked).await }).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => ServiceResponse::new(request, error.error_response()),
+        Err(_) => ServiceResponse::new(request, HttpResponse::from_error(Problem::crashed())),
+    }
 }
 
 /// The answer, with a request that says nothing any more: actix keeps finished requests to use their memory again, and
