@@ -11,7 +11,7 @@ pub mod governor;
 pub mod pace;
 pub mod sent_away;
 
-use crate::domain::identity::{MerchantId, PaymentId, TerminalId};
+use crate::domain::identity::{Keeper, MerchantId, PaymentId, TerminalId};
 use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 use crate::tally::{Shed, Sheds};
@@ -196,9 +196,12 @@ impl Gate {
         self.0.sharers.set(u32::try_from(sharers).map_or(f64::MAX, f64::from));
     }
 
-    /// So many payments came to their end.
-    pub fn done(&self, number: u32) {
-        self.0.done.fetch_add(number, Ordering::Relaxed);
+    /// A payment came to its end, whichever: whatever comes to its terminal now begins another one.
+    pub fn done(&self, keeper: Keeper, payment: PaymentId) {
+        self.0.done.fetch_add(1, Ordering::Relaxed);
+        if let Keeper::Terminal(terminal) = keeper {
+            self.beginnings().begun.ended(terminal, payment);
+        }
     }
 
     /// Lets the asker of this hash look, if it has not looked too often.

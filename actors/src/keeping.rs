@@ -64,8 +64,8 @@ pub struct Keeping {
     watching: bool,
     reading: BTreeMap<PaymentId, Vec<Told>>,
     resuming: Vec<(PaymentId, Commands)>,
-    /// Payments decided and not yet told to the gate.
-    decided: u32,
+    /// Payments that were decided and are not yet told to the gate.
+    decided: Vec<PaymentId>,
     suspects: Arc<Suspects>,
 }
 
@@ -135,7 +135,7 @@ impl Keeping {
             watching: false,
             reading: BTreeMap::new(),
             resuming: Vec::new(),
-            decided: 0,
+            decided: Vec::new(),
             suspects,
         }
     }
@@ -254,7 +254,7 @@ impl Keeping {
         if !was_decided && let Some(outcome) = payment.outcome() {
             PaymentTally::get().decided(&outcome, now.since(kept.began));
             kept.seat = None;
-            self.decided = self.decided.saturating_add(1);
+            self.decided.push(id);
         }
         kept.payment = payment;
         self.kept.insert(id, kept);
@@ -303,9 +303,8 @@ impl Keeping {
         if !self.drafted.is_empty() {
             self.unspoken.push_back((self.appended, std::mem::take(&mut self.drafted)));
         }
-        match std::mem::take(&mut self.decided) {
-            0 => {}
-            decided => desk.world().rooms().sessions.gate().done(decided),
+        for id in self.decided.drain(..) {
+            desk.world().rooms().sessions.gate().done(self.owner, id);
         }
         self.watch(desk);
     }

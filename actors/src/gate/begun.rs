@@ -2,6 +2,7 @@
 //!
 //! A payment begins with a phone at a terminal and with the terminal's order, in either order. Whoever comes first asks for
 //! leave, the other goes with it: to send the order away after the phone was let in would waste what was done, and help nobody.
+//! When the payment has ended, whatever comes is the beginning of another one.
 //! A table of fixed size; whoever is pushed out of it, or forgotten with the process, asks for leave again. Next: `pace`.
 use crate::domain::identity::{PayerId, PaymentId, TerminalId};
 use crate::domain::time::{Deadline, Timestamp};
@@ -53,7 +54,7 @@ impl Begun {
         }
     }
 
-    /// Whether anything was let in at this terminal that may have to go on.
+    /// Whether anything was let in at this terminal that has not ended.
     pub fn is_begun(&mut self, now: Timestamp, terminal: TerminalId) -> bool {
         let mark = self.place(terminal).and_then(|place| place.as_ref());
         mark.is_some_and(|mark| mark.terminal == terminal && !mark.until.is_over(now))
@@ -68,6 +69,13 @@ impl Begun {
         };
         if let Some(place) = self.place(terminal) {
             *place = Some(Mark { terminal, phone, order, until });
+        }
+    }
+
+    /// A payment came to its end: nothing goes on there any more.
+    pub fn ended(&mut self, terminal: TerminalId, payment: PaymentId) {
+        if let Some(place) = self.place(terminal) {
+            place.take_if(|mark| mark.terminal == terminal && mark.order == Some(payment));
         }
     }
 

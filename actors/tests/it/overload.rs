@@ -265,6 +265,18 @@ fn who_was_let_in_goes_on_with_the_other_step_and_with_either_of_them_said_again
 }
 
 #[test]
+fn what_comes_after_a_payment_has_ended_is_the_beginning_of_another_one() {
+    let (mut begun, here) = (Begun::default(), TerminalId::new("T1").unwrap());
+    let phone = Step::Phone(PayerId::new("P1").unwrap());
+    begun.began(at(0), here, phone);
+    assert!(begun.goes_on(at(1), here, order(1)));
+    begun.ended(here, PaymentId::from_bits(2));
+    assert!(begun.is_begun(at(2), here) && begun.goes_on(at(2), here, phone), "another one ended");
+    begun.ended(here, PaymentId::from_bits(1));
+    assert!(!begun.is_begun(at(3), here) && !begun.goes_on(at(3), here, phone));
+}
+
+#[test]
 fn what_was_sent_away_for_good_stays_away_for_a_minute_and_what_was_let_in_is_not_sent_away() {
     let mut sent_away = SentAway::default();
     let [one, other] = [1, 2].map(PaymentId::from_bits);

@@ -16,9 +16,14 @@ use futures_util::future::ready;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What an answer of the API may do in a browser: nothing.
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// A moment, as far as it matters to whoever is told no.
+const TOGETHER_US: u64 = 20_000;
+const TOGETHER: Duration = Duration::from_micros(TOGETHER_US);
 
 /// The routes of a door.
 pub struct Table<'a> {
@@ -110,16 +115,24 @@ async fn around(
     let _inside = tally.enter();
     let mut response = match begins.pass(&doors, &mut asked).await {
         Ok(()) => answered(asked, next).await,
-        Err(problem) => asked.error_response(problem),
+        Err(sent_away) => asked.into_response(sent_away),
     };
     let status = response.status();
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        tokio::time::sleep(doors.settings.hold_back).await;
+        tokio::time::sleep(held_back(&doors)).await;
     }
     guard_headers(response.headers_mut());
     tally.count(status);
     tally.seconds.record(doors.now().since(began).as_secs_f64());
     Ok(forgotten(response))
+}
+
+/// How long a no is held back. Those of one moment go out together: it costs less to say many at once.
+fn held_back(doors: &Doors) -> Duration {
+    let hold_back = doors.settings.hold_back;
+    let due = doors.now().plus(hold_back).micros();
+    let early = Duration::from_micros(due % TOGETHER_US);
+    if early.is_zero() { hold_back } else { hold_back.saturating_add(TOGETHER.saturating_sub(early)) }
 }
 
 async fn answered(asked: ServiceRequest, next: Next<BoxBody>) -> ServiceResponse<BoxBody> {

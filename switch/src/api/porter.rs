@@ -7,9 +7,9 @@ use super::doors::Doors;
 use super::extract::authorization;
 use super::limits::whole_body;
 use super::problem::Problem;
-use actix_web::HttpMessage;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::{Method, header};
+use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use actors::domain::identity::TerminalId;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -41,18 +41,20 @@ struct Stand<'a> {
 
 impl Begins {
     /// Lets by whoever does not begin anything, or may.
-    pub async fn pass(self, doors: &Doors, asked: &mut ServiceRequest) -> Result<(), Problem> {
+    pub async fn pass(self, doors: &Doors, asked: &mut ServiceRequest) -> Result<(), HttpResponse> {
         let gate = doors.board().world().rooms().sessions.gate();
         if self == Self::Nothing || !gate.is_pressed() || asked.method() != self.method() {
             return Ok(());
         }
         let terminal = match self {
-            Self::Standing => where_to_stand(doors, asked).await?,
+            Self::Standing => {
+                where_to_stand(doors, asked).await.map_err(|problem| problem.error_response())?
+            }
             _ => who_orders(asked),
         };
         let Some(terminal) = terminal else { return Ok(()) };
         let Some(merchant) = doors.roster().merchant_of(terminal) else { return Ok(()) };
-        Ok(gate.turn_away(doors.now(), merchant, terminal)?)
+        gate.turn_away(doors.now(), merchant, terminal).map_err(|fault| Problem::from(fault).error_response())
     }
 
     const fn method(self) -> Method {
