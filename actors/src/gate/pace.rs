@@ -47,7 +47,7 @@ const BURST: f64 = 0.1;
 /// And of a merchant's own share, which is small and comes in ones.
 const OWN_BURST: f64 = 0.5;
 /// How much of a second's worth the small may take before it is there.
-const ADVANCE: f64 = 0.5;
+const ADVANCE: f64 = 0.25;
 
 /// The pace of new payments.
 #[derive(Debug)]
@@ -179,7 +179,8 @@ impl Pace {
 
     /// Whether a merchant has something of its own left, and not too much was taken in advance.
     fn has_own(&self, now: Timestamp, merchant: MerchantId, rate: f64) -> bool {
-        self.left > -rate * ADVANCE && self.own(now, merchant, rate).is_some_and(|own| own >= 1.0)
+        self.left > -self.steady(rate) * ADVANCE
+            && self.own(now, merchant, rate).is_some_and(|own| own >= 1.0)
     }
 
     /// What a merchant has saved up; nothing, if it has no share.
@@ -187,9 +188,14 @@ impl Pace {
         let Some(share) = self.sharers.get(&merchant) else {
             return (self.sharers.len() < SHARERS).then_some(1.0);
         };
-        let fair = rate / count(self.sharers.len());
+        let fair = self.steady(rate) / count(self.sharers.len());
         let more = fair * now.since(share.asked_at).as_secs_f64();
         Some((share.left + more).min((fair * OWN_BURST).max(1.0)))
+    }
+
+    /// What shares are counted by: while what waits is worked off the large wait, and the small have theirs.
+    fn steady(&self, rate: f64) -> f64 {
+        rate.max(self.best * NEAR)
     }
 
     fn fill(&mut self, now: Timestamp, rate: f64) {
