@@ -5,12 +5,13 @@
 //! the gate has permits. Classes are admitted by financial consequence; each leaves a reserve for those
 //! above it. What a permit cannot bound, because a payment is made of questions that come later, a pace does: new
 //! payments begin as fast as the threads keep up with all of them, every merchant having its share. Next:
-//! `pace`, `begun`, then `directory`.
+//! `pace`, `begun`, `sent_away`, then `directory`.
 pub mod begun;
 pub mod governor;
 pub mod pace;
+pub mod sent_away;
 
-use crate::domain::identity::{MerchantId, TerminalId};
+use crate::domain::identity::{Keeper, MerchantId, PaymentId, TerminalId};
 use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 use crate::tally::{Shed, Sheds};
@@ -18,13 +19,14 @@ use begun::{Begun, Step};
 use governor::{Allowance, Governor};
 use metrics::{Gauge, gauge};
 use pace::Pace;
+use sent_away::SentAway;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Longer than this nothing shall wait in a queue, but for a moment.
-pub const STANDING: Duration = Duration::from_millis(25);
+pub const STANDING: Duration = Duration::from_millis(20);
 /// How long a door holds back an answer that says that there is too much to do: whoever hammers costs less than whoever waits.
 pub const HOLD_BACK: Duration = Duration::from_millis(300);
 
@@ -74,6 +76,7 @@ struct Posts {
     sheds: Sheds,
     beginnings: Mutex<Beginnings>,
     queues: AtomicUsize,
+    done: AtomicU32,
     is_pressed: AtomicBool,
     governor: Governor,
     pace: Gauge,
@@ -84,6 +87,27 @@ struct Posts {
 struct Beginnings {
     pace: Pace,
     begun: Begun,
+    sent_away: SentAway,
+}
+
+impl Beginnings {
+    fn admits(&mut self, now: Timestamp, merchant: MerchantId, terminal: TerminalId, step: Step) -> bool {
+        if let Step::Order(order) = step
+            && self.sent_away.has(now, order)
+        {
+            return false;
+        }
+        if !self.begun.goes_on(now, terminal, step) {
+            if !self.pace.admits(now, merchant) {
+                return false;
+            }
+            self.begun.began(now, terminal, step);
+        }
+        if let Step::Order(order) = step {
+            self.sent_away.let_in(now, order);
+        }
+        true
+    }
 }
 
 impl Gate {
@@ -99,8 +123,13 @@ impl Gate {
             retry_after,
             in_use: gauge!("turnout_gate_in_use"),
             sheds: Sheds::new(),
-            beginnings: Mutex::new(Beginnings { pace: Pace::new(STANDING), begun: Begun::default() }),
+            beginnings: Mutex::new(Beginnings {
+                pace: Pace::new(STANDING),
+                begun: Begun::default(),
+                sent_away: SentAway::default(),
+            }),
             queues: AtomicUsize::new(0),
+            done: AtomicU32::new(0),
             is_pressed: AtomicBool::new(false),
             governor: Governor::default(),
             pace: gauge!("turnout_gate_pace"),
@@ -116,17 +145,37 @@ impl Gate {
         terminal: TerminalId,
         step: Step,
     ) -> Result<(), Fault> {
-        let mut beginnings = self.beginnings();
-        if beginnings.begun.goes_on(now, terminal, step) {
+        if self.beginnings().admits(now, merchant, terminal, step) {
             return Ok(());
         }
-        if beginnings.pace.admits(now, merchant) {
-            beginnings.begun.began(now, terminal, step);
+        self.0.sheds.count(Shed::Paced);
+        Err(Fault::Overloaded { retry_after: self.0.retry_after })
+    }
+
+    /// Sends an order away for good that was refused its beginning: for a minute it is refused however often it comes. Not if it may
+    /// have been let in before, or too many were sent away.
+    pub fn send_away(&self, now: Timestamp, order: PaymentId) -> bool {
+        self.beginnings().sent_away.send(now, order)
+    }
+
+    /// Sends away, before it is proved who asks, whoever would be sent away afterwards: a new payment at a terminal of this merchant
+    /// where nothing is begun. Nothing is taken from a merchant by it, and nobody is let in.
+    pub fn turn_away(&self, now: Timestamp, merchant: MerchantId, terminal: TerminalId) -> Result<(), Fault> {
+        if !self.is_pressed() {
+            return Ok(());
+        }
+        let mut beginnings = self.beginnings();
+        if beginnings.begun.is_begun(now, terminal) || !beginnings.pace.sends_away(now, merchant) {
             return Ok(());
         }
         drop(beginnings);
         self.0.sheds.count(Shed::Paced);
         Err(Fault::Overloaded { retry_after: self.0.retry_after })
+    }
+
+    /// Whether there is a pace: new payments are sent away.
+    pub fn is_pressed(&self) -> bool {
+        self.0.is_pressed.load(Ordering::Relaxed)
     }
 
     /// A number for a queue, or for a thread, that what waits in it can be told by.
@@ -136,7 +185,9 @@ impl Gate {
 
     /// Something waited for `delay` in the queue of this number.
     pub fn feel(&self, now: Timestamp, queue: usize, delay: Duration) {
+        let done = self.0.done.swap(0, Ordering::Relaxed);
         let mut beginnings = self.beginnings();
+        beginnings.pace.done(now, done);
         beginnings.pace.feel(now, queue, delay);
         let (rate, sharers) = (beginnings.pace.rate(), beginnings.pace.sharers());
         drop(beginnings);
@@ -145,10 +196,17 @@ impl Gate {
         self.0.sharers.set(u32::try_from(sharers).map_or(f64::MAX, f64::from));
     }
 
+    /// A payment came to its end, whichever: whatever comes to its terminal now begins another one.
+    pub fn done(&self, keeper: Keeper, payment: PaymentId) {
+        self.0.done.fetch_add(1, Ordering::Relaxed);
+        if let Keeper::Terminal(terminal) = keeper {
+            self.beginnings().begun.ended(terminal, payment);
+        }
+    }
+
     /// Lets the asker of this hash look, if it has not looked too often.
     pub fn look(&self, now: Timestamp, asker: u64) -> Result<(), Fault> {
-        let is_pressed = self.0.is_pressed.load(Ordering::Relaxed);
-        let allowance = if is_pressed { Allowance::PRESSED } else { Allowance::USUAL };
+        let allowance = if self.is_pressed() { Allowance::PRESSED } else { Allowance::USUAL };
         self.0.governor.admits(now, asker, allowance).map_err(|retry_after| {
             self.0.sheds.count(Shed::Governed);
             Fault::TooOften { retry_after }

@@ -64,6 +64,8 @@ pub struct Keeping {
     watching: bool,
     reading: BTreeMap<PaymentId, Vec<Told>>,
     resuming: Vec<(PaymentId, Commands)>,
+    /// Payments that were decided and are not yet told to the gate.
+    decided: Vec<PaymentId>,
     suspects: Arc<Suspects>,
 }
 
@@ -133,6 +135,7 @@ impl Keeping {
             watching: false,
             reading: BTreeMap::new(),
             resuming: Vec::new(),
+            decided: Vec::new(),
             suspects,
         }
     }
@@ -251,6 +254,7 @@ impl Keeping {
         if !was_decided && let Some(outcome) = payment.outcome() {
             PaymentTally::get().decided(&outcome, now.since(kept.began));
             kept.seat = None;
+            self.decided.push(id);
         }
         kept.payment = payment;
         self.kept.insert(id, kept);
@@ -298,6 +302,9 @@ impl Keeping {
         }
         if !self.drafted.is_empty() {
             self.unspoken.push_back((self.appended, std::mem::take(&mut self.drafted)));
+        }
+        for id in self.decided.drain(..) {
+            desk.world().rooms().sessions.gate().done(self.owner, id);
         }
         self.watch(desk);
     }

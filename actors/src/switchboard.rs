@@ -118,6 +118,13 @@ impl Switchboard {
         accepted(report)
     }
 
+    /// A terminal is told, for good, that nothing comes of an order that was refused its beginning. `false`: something of it may be
+    /// here, and it has to be given up.
+    pub fn send_away(&self, order: PaymentId) -> bool {
+        // In this order: what is let in from here on finds it sent away.
+        self.world.rooms().sessions.gate().send_away(self.now(), order) && !self.world.journal.knows(order)
+    }
+
     /// A terminal looks at a payment of its own.
     pub async fn look(
         &self,

@@ -16,6 +16,7 @@ mod openapi;
 mod overview;
 mod pages;
 mod phones;
+mod porter;
 mod problem;
 mod sse;
 mod terminal_keys;

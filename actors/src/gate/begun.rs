@@ -1,7 +1,8 @@
-//! Who was let in may go on: the second of the two steps with which a payment begins, and the same step said again.
+//! Who was let in may go on: the second of the two steps with which a payment begins, and either of them said again.
 //!
 //! A payment begins with a phone at a terminal and with the terminal's order, in either order. Whoever comes first asks for
 //! leave, the other goes with it: to send the order away after the phone was let in would waste what was done, and help nobody.
+//! When the payment has ended, whatever comes is the beginning of another one.
 //! A table of fixed size; whoever is pushed out of it, or forgotten with the process, asks for leave again. Next: `pace`.
 use crate::domain::identity::{PayerId, PaymentId, TerminalId};
 use crate::domain::time::{Deadline, Timestamp};
@@ -29,9 +30,8 @@ pub struct Begun(Vec<Option<Mark>>);
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     terminal: TerminalId,
-    last: Step,
-    /// Whether the other has come, too.
-    is_whole: bool,
+    phone: Option<PayerId>,
+    order: Option<PaymentId>,
     until: Deadline,
 }
 
@@ -42,25 +42,40 @@ impl Default for Begun {
 }
 
 impl Begun {
-    /// Whether this goes on with what was let in: it is the other step, once, or the same one said again.
+    /// Whether this goes on with what was let in: it is the other step, or either of them said again.
     pub fn goes_on(&mut self, now: Timestamp, terminal: TerminalId, step: Step) -> bool {
         let Some(Some(mark)) = self.place(terminal) else { return false };
         if mark.terminal != terminal || mark.until.is_over(now) {
             return false;
         }
-        let is_other = !mark.is_whole && std::mem::discriminant(&mark.last) != std::mem::discriminant(&step);
-        if is_other {
-            // Said again, it will be the same.
-            *mark = Mark { last: step, is_whole: true, ..*mark };
+        match step {
+            Step::Phone(payer) => *mark.phone.get_or_insert(payer) == payer,
+            Step::Order(payment) => *mark.order.get_or_insert(payment) == payment,
         }
-        mark.last == step
+    }
+
+    /// Whether anything was let in at this terminal that has not ended.
+    pub fn is_begun(&mut self, now: Timestamp, terminal: TerminalId) -> bool {
+        let mark = self.place(terminal).and_then(|place| place.as_ref());
+        mark.is_some_and(|mark| mark.terminal == terminal && !mark.until.is_over(now))
     }
 
     /// A step was let in.
     pub fn began(&mut self, now: Timestamp, terminal: TerminalId, step: Step) {
         let until = Deadline::after(now, LASTS);
+        let (phone, order) = match step {
+            Step::Phone(payer) => (Some(payer), None),
+            Step::Order(payment) => (None, Some(payment)),
+        };
         if let Some(place) = self.place(terminal) {
-            *place = Some(Mark { terminal, last: step, is_whole: false, until });
+            *place = Some(Mark { terminal, phone, order, until });
+        }
+    }
+
+    /// A payment came to its end: nothing goes on there any more.
+    pub fn ended(&mut self, terminal: TerminalId, payment: PaymentId) {
+        if let Some(place) = self.place(terminal) {
+            place.take_if(|mark| mark.terminal == terminal && mark.order == Some(payment));
         }
     }
 

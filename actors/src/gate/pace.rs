@@ -1,9 +1,10 @@
 //! How many new payments may begin each second: as many as leave nobody waiting, and to every merchant its share.
 //!
 //! What is felt is how long something waits, in each queue and for each thread. While that stands above the target in one of
-//! them and grows, the pace falls by a part of itself; when it does not stand, the pace rises again, slowly near what was too much
-//! the last time, until nobody was sent away for a while and there is no pace at all. While there is one, a merchant that asks
-//! for less than its share is never sent away for those that ask for more: what the small leave over goes to the large.
+//! them, the pace falls: by as much as more is let in than is done, and further the longer they wait, so that what waits is
+//! worked off within moments. When nothing stands, it goes back to what was done lately and rises from there, slowly near what was too
+//! much the last time, until nobody was sent away for a while and there is no pace at all. While there is one, a merchant that
+//! asks for less than its share is never sent away for those that ask for more: what the small leave over goes to the large.
 //! Only arithmetic on instants that the caller gives: no clock, no thread. Next: `begun` (what was let in goes on), `gate`.
 use crate::domain::identity::MerchantId;
 use crate::domain::time::Timestamp;
@@ -14,14 +15,24 @@ use std::time::Duration;
 const QUEUES: usize = 1_024;
 /// How often the pace is looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// The pace after a look that found everybody waiting; and after one that found nobody, far from what was too much the last time,
-/// below or above, and near it.
-const FALL: f64 = 0.9;
+/// The pace after a look that found everybody waiting, at most and at least: in between, as much of it as is done of what is let in.
+const FALL: f64 = 0.95;
+const STEEP: f64 = 0.8;
+const STEEPEST: f64 = 0.5;
+/// Whoever waits so much longer than the target leaves no place for anybody new, or hardly any.
+const DRAIN: Duration = Duration::from_millis(200);
+const DRAINING: f64 = 0.2;
+/// And after one that found nobody, far from what was too much the last time, below or above, and near it.
 const RISE_FAR: f64 = 1.1;
 const RISE_NEAR: f64 = 1.01;
 const NEAR: f64 = 0.85;
 const PAST: f64 = 1.15;
-/// So many looks pass between one fall and the next: what the first did has to be felt.
+/// How much of it counts in the sums at a look, of what is let in and of what is done; a payment takes its time.
+const NEWS: f64 = 0.2;
+const NEWS_DONE: f64 = 0.05;
+/// How much of the most that was done lately is left after a look.
+const FADES: f64 = 0.98;
+/// So many looks pass between one fall and the next, unless it is steep: what the first did has to be felt.
 const REST: u32 = 2;
 /// After so many looks at which nobody was sent away there is no pace any more.
 const CALM: u32 = 50;
@@ -36,7 +47,7 @@ const BURST: f64 = 0.1;
 /// And of a merchant's own share, which is small and comes in ones.
 const OWN_BURST: f64 = 0.5;
 /// How much of a second's worth the small may take before it is there.
-const ADVANCE: f64 = 0.5;
+const ADVANCE: f64 = 0.25;
 
 /// The pace of new payments.
 #[derive(Debug)]
@@ -52,6 +63,9 @@ pub struct Pace {
     sharers: HashMap<MerchantId, Share>,
     /// The smoothed number of those who were let in at a look.
     usual: f64,
+    /// The smoothed number of those who were done at a look, and the most that it was lately.
+    done: f64,
+    best: f64,
     /// What was too much the last time, by what was let in; nothing, if it was never that.
     too_much: f64,
     /// The longest of the standing delays at the last look; `None`, if nothing stood.
@@ -66,6 +80,7 @@ struct Look {
     began: Timestamp,
     let_in: u32,
     sent_away: u32,
+    done: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +102,8 @@ impl Pace {
             filled_at: never,
             sharers: HashMap::new(),
             usual: 0.0,
+            done: 0.0,
+            best: 0.0,
             too_much: 0.0,
             stood: None,
             resting: 0,
@@ -104,6 +121,12 @@ impl Pace {
         if let Some(least) = self.least.get_mut(queue) {
             *least = Some(least.map_or(delay, |least| least.min(delay)));
         }
+    }
+
+    /// So many payments came to their end, whichever.
+    pub fn done(&mut self, now: Timestamp, number: u32) {
+        self.look_around(now);
+        self.look.done = self.look.done.saturating_add(number);
     }
 
     /// Whether one more payment may begin, at this merchant.
@@ -128,26 +151,51 @@ impl Pace {
         self.sharers.len()
     }
 
+    /// Whether one more would be sent away at this merchant if it asked now: nothing is taken, and nobody is counted among those
+    /// who share, because whoever asks may be anybody. That somebody was sent away is seen.
+    pub fn sends_away(&mut self, now: Timestamp, merchant: MerchantId) -> bool {
+        self.look_around(now);
+        let Some(rate) = self.rate else { return false };
+        self.fill(now, rate);
+        let is_sent_away = self.left < 1.0 && !self.has_own(now, merchant, rate);
+        self.look.sent_away = self.look.sent_away.saturating_add(u32::from(is_sent_away));
+        is_sent_away
+    }
+
     fn has_share(&mut self, now: Timestamp, merchant: MerchantId, rate: f64) -> bool {
         self.fill(now, rate);
-        let fair = rate / count(self.sharers.len().max(1));
-        let is_sharer = self.sharers.contains_key(&merchant) || self.sharers.len() < SHARERS;
-        if is_sharer {
-            let share = self.sharers.entry(merchant).or_insert(Share { left: 1.0, asked_at: now });
-            let more = fair * now.since(share.asked_at).as_secs_f64();
-            *share = Share { left: (share.left + more).min((fair * OWN_BURST).max(1.0)), asked_at: now };
-            if share.left >= 1.0 && self.left > -rate * ADVANCE {
-                share.left -= 1.0;
-                // May go below nothing: the large wait until the small have had theirs.
-                self.left -= 1.0;
-                return true;
-            }
+        let has_own = self.has_own(now, merchant, rate);
+        if let Some(own) = self.own(now, merchant, rate) {
+            let left = if has_own { own - 1.0 } else { own };
+            self.sharers.insert(merchant, Share { left, asked_at: now });
         }
-        let is_left_over = self.left >= 1.0;
-        if is_left_over {
+        let is_admitted = has_own || self.left >= 1.0;
+        if is_admitted {
+            // May go below nothing: the large wait until the small have had theirs.
             self.left -= 1.0;
         }
-        is_left_over
+        is_admitted
+    }
+
+    /// Whether a merchant has something of its own left, and not too much was taken in advance.
+    fn has_own(&self, now: Timestamp, merchant: MerchantId, rate: f64) -> bool {
+        self.left > -self.steady(rate) * ADVANCE
+            && self.own(now, merchant, rate).is_some_and(|own| own >= 1.0)
+    }
+
+    /// What a merchant has saved up; nothing, if it has no share.
+    fn own(&self, now: Timestamp, merchant: MerchantId, rate: f64) -> Option<f64> {
+        let Some(share) = self.sharers.get(&merchant) else {
+            return (self.sharers.len() < SHARERS).then_some(1.0);
+        };
+        let fair = self.steady(rate) / count(self.sharers.len());
+        let more = fair * now.since(share.asked_at).as_secs_f64();
+        Some((share.left + more).min((fair * OWN_BURST).max(1.0)))
+    }
+
+    /// What shares are counted by: while what waits is worked off the large wait, and the small have theirs.
+    fn steady(&self, rate: f64) -> f64 {
+        rate.max(self.best * NEAR)
     }
 
     fn fill(&mut self, now: Timestamp, rate: f64) {
@@ -162,36 +210,51 @@ impl Pace {
             return;
         }
         let seen = std::mem::replace(&mut self.look, Look::since(now));
-        let a_second = f64::from(seen.let_in) / elapsed.as_secs_f64();
-        self.usual = if self.usual > 0.0 { self.usual.mul_add(0.8, a_second * 0.2) } else { a_second };
+        let a_second = |number: u32| f64::from(number) / elapsed.as_secs_f64();
+        let let_in = a_second(seen.let_in);
+        self.usual = if self.usual > 0.0 { smooth(self.usual, let_in, NEWS) } else { let_in };
+        self.done = smooth(self.done, a_second(seen.done), NEWS_DONE);
+        self.best = self.done.max(self.best * FADES);
         self.resting = self.resting.saturating_sub(1);
         let stands = self.least.iter().flatten().max().copied().filter(|longest| *longest > self.target);
         self.least.fill(None);
         let stood = std::mem::replace(&mut self.stood, stands);
-        // What waits already is worked off at its own time: while it gets less, the pace is slow enough.
-        let is_growing = stands >= stood;
         match (stands, self.rate) {
-            (Some(_), _) if self.resting > 0 || !is_growing => {}
-            (Some(_), rate) => self.fall(now, rate, stood.is_none()),
+            (Some(delay), _) => self.fall(now, delay, stood),
             (None, Some(rate)) => self.rise(rate, seen.sent_away > 0),
             (None, None) => {}
         }
         self.sharers.retain(|_, share| now.since(share.asked_at) < GONE);
     }
 
-    fn fall(&mut self, now: Timestamp, rate: Option<f64>, is_first: bool) {
-        if rate.is_none() {
+    fn fall(&mut self, now: Timestamp, delay: Duration, stood: Option<Duration>) {
+        if self.rate.is_none() {
             self.filled_at = now;
             self.left = 0.0;
         }
         // A pace that nobody reaches is not what keeps them waiting.
-        let from = rate.map_or(self.usual, |rate| rate.min(self.usual.max(rate * FALL)));
-        if is_first && rate.is_none_or(|rate| self.usual >= rate * NEAR) {
+        let from = self.rate.map_or(self.usual, |rate| rate.min(self.usual.max(rate * FALL)));
+        if stood.is_none() && self.rate.is_none_or(|rate| self.usual >= rate * NEAR) {
             self.too_much = from;
         }
-        self.rate = Some((from * FALL).max(SLOWEST));
-        self.resting = REST;
+        let part = (self.done / self.usual.max(1.0)).clamp(STEEPEST, FALL);
+        // What waits and gets less is worked off at its own time.
+        let is_growing = stood.is_none_or(|stood| delay >= stood);
+        let fallen = if is_growing && (self.resting == 0 || part < STEEP) {
+            self.resting = REST;
+            from * part
+        } else {
+            self.rate.unwrap_or(from)
+        };
+        self.rate = Some(fallen.min(self.drained(delay).max(fallen * STEEPEST)).max(SLOWEST));
         self.calm = 0;
+    }
+
+    /// What may begin at most while somebody waits so long: the rest of what can be done is for who is there. As good as anything,
+    /// while nothing is known of what can be done.
+    fn drained(&self, delay: Duration) -> f64 {
+        let over = delay.saturating_sub(self.target).as_secs_f64() / DRAIN.as_secs_f64();
+        if self.best > 0.0 { self.best * (1.0 - over).max(DRAINING) } else { f64::MAX }
     }
 
     fn rise(&mut self, rate: f64, is_short: bool) {
@@ -201,15 +264,20 @@ impl Pace {
             self.sharers.clear();
         } else if is_short {
             let is_near = rate >= self.too_much * NEAR && rate <= self.too_much * PAST;
-            self.rate = Some((rate * if is_near { RISE_NEAR } else { RISE_FAR }).max(rate + 1.0));
+            let risen = (rate * if is_near { RISE_NEAR } else { RISE_FAR }).max(rate + 1.0);
+            self.rate = Some(risen.max(self.best * NEAR));
         }
     }
 }
 
 impl Look {
     const fn since(began: Timestamp) -> Self {
-        Self { began, let_in: 0, sent_away: 0 }
+        Self { began, let_in: 0, sent_away: 0, done: 0 }
     }
+}
+
+fn smooth(usual: f64, seen: f64, news: f64) -> f64 {
+    usual.mul_add(1.0 - news, seen * news)
 }
 
 fn count(number: usize) -> f64 {

@@ -1,21 +1,22 @@
 //! More is asked for than can be done: a counter with one clerk, in arithmetic, and what the pace makes of its queue.
 //!
-//! To send a customer away takes the clerk a hundredth of what it takes to serve one; a payment is four pieces of work, with a
-//! walk between them. Whoever gets no answer within a second has left.
+//! To send a customer away takes the clerk a fortieth of what it takes to serve one; a payment is eight pieces of work, with a
+//! walk between them, and whatever is to be done is done in the order in which it came. Whoever gets no answer within a second has left.
 use actors::domain::identity::{MerchantId, PayerId, PaymentId, TerminalId};
 use actors::domain::time::Timestamp;
 use actors::fault::Fault;
 use actors::gate::begun::{Begun, Step};
 use actors::gate::pace::{Pace, SHARERS};
+use actors::gate::sent_away::{NAMES, SentAway};
 use actors::gate::{Gate, STANDING};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 /// What the clerk can do: 1,000 payments a second.
-const PIECE: u64 = 250;
-const SENT_AWAY: u64 = 10;
-const WALK: u64 = 20_000;
+const PIECES: u64 = 8;
+const PIECE: u64 = 125;
+const SENT_AWAY: u64 = 25;
+const WALK: u64 = 2_000;
 const PATIENCE: u64 = 1_000_000;
 const SECONDS: u64 = 30;
 /// Half of what the clerk can do is asked for by these, in equal parts; what is more, by one other.
@@ -37,54 +38,96 @@ struct Served {
     late: u64,
 }
 
-struct Piece {
-    came: u64,
-    merchant: u64,
-    left: u64,
+/// What is to be done next, in the order in which it came.
+enum Piece {
+    Look { due: u64 },
+    Of { came: u64, merchant: u64, left: u64 },
+}
+
+/// What happened at a counter.
+#[derive(Default)]
+struct Day {
+    served: HashMap<u64, Served>,
+    /// How long each waited, by the second in which it was served.
+    waits: HashMap<u64, Vec<u64>>,
 }
 
 /// Serves what comes at `rate` times of what can be done, and says what became of it, by merchant.
-fn counter(rate: u64, mut pace: Option<Pace>) -> HashMap<u64, Served> {
+fn counter(rate: u64, mut pace: Option<Pace>) -> Day {
     let mut arrivals = arrivals(rate).into_iter().peekable();
-    let (mut new, mut begun) = (VecDeque::new(), VecDeque::new());
-    let mut walking: BinaryHeap<Reverse<(u64, u64, u64, u64)>> = BinaryHeap::new();
-    let mut served: HashMap<u64, Served> = HashMap::new();
-    let (mut now, mut probed) = (0, 0);
+    let mut queue = VecDeque::from([Piece::Look { due: 10_000 }]);
+    let (mut walking, mut looks_at) = (VecDeque::new(), None);
+    let mut day = Day::default();
+    let mut now = 0;
     while now < SECONDS * 1_000_000 {
         while let Some((came, merchant)) = arrivals.next_if(|(came, _)| *came <= now) {
-            served.entry(merchant).or_default().asked += u64::from(came > 10_000_000);
-            new.push_back(Piece { came, merchant, left: 4 });
+            day.served.entry(merchant).or_default().asked += u64::from(came > 10_000_000);
+            queue.push_back(Piece::Of { came, merchant, left: PIECES });
         }
-        while walking.peek().is_some_and(|Reverse((until, ..))| *until <= now) {
-            let Reverse((_, came, merchant, left)) = walking.pop().unwrap();
-            begun.push_back(Piece { came, merchant, left });
+        while let Some((_, piece)) = walking.pop_front_if(|(until, _): &mut (u64, Piece)| *until <= now) {
+            queue.push_back(piece);
         }
-        if now >= probed + 10_000 {
-            probed = now;
-            let oldest = new.front().map_or(now, |piece: &Piece| piece.came);
-            if let Some(pace) = &mut pace {
-                pace.feel(at(now), 0, Duration::from_micros(now - oldest));
+        if let Some(due) = looks_at.take_if(|due| *due <= now) {
+            queue.push_back(Piece::Look { due });
+        }
+        match queue.pop_front() {
+            None => now += 50,
+            Some(Piece::Look { due }) => {
+                if let Some(pace) = &mut pace {
+                    pace.feel(at(now), 0, Duration::from_micros(now.saturating_sub(due)));
+                }
+                looks_at = Some(now + 10_000);
+            }
+            Some(Piece::Of { merchant: of, left: PIECES, .. })
+                if pace.as_mut().is_some_and(|pace| !pace.admits(at(now), merchant(of))) =>
+            {
+                now += SENT_AWAY;
+            }
+            Some(Piece::Of { came, merchant, left }) if left > 1 => {
+                now += PIECE;
+                walking.push_back((now + WALK, Piece::Of { came, merchant, left: left - 1 }));
+            }
+            Some(Piece::Of { came, merchant, .. }) => {
+                now += PIECE;
+                if let Some(pace) = &mut pace {
+                    pace.done(at(now), 1);
+                }
+                day.serve(now, came, merchant);
             }
         }
-        let is_new = begun.is_empty();
-        let Some(piece) = begun.pop_front().or_else(|| new.pop_front()) else {
-            now += 100;
-            continue;
-        };
-        if is_new && pace.as_mut().is_some_and(|pace| !pace.admits(at(now), merchant(piece.merchant))) {
-            now += SENT_AWAY;
-            continue;
-        }
-        now += PIECE;
-        if piece.left > 1 {
-            walking.push(Reverse((now + WALK, piece.came, piece.merchant, piece.left - 1)));
-        } else if piece.came > 10_000_000 {
-            let of = served.entry(piece.merchant).or_default();
-            let in_time = now - piece.came < PATIENCE;
+    }
+    day
+}
+
+impl Day {
+    fn serve(&mut self, now: u64, came: u64, merchant: u64) {
+        self.waits.entry(now / 1_000_000).or_default().push(now - came);
+        if came > 10_000_000 {
+            let of = self.served.entry(merchant).or_default();
+            let in_time = now - came < PATIENCE;
             *if in_time { &mut of.paid } else { &mut of.late } += 1;
         }
     }
-    served
+
+    fn a_second(&self) -> u64 {
+        self.served.values().map(|of| of.paid).sum::<u64>() / (SECONDS - 10)
+    }
+
+    /// The median of what those waited who were served in this second.
+    fn median(&mut self, second: u64) -> Duration {
+        let waits = self.waits.get_mut(&second).unwrap();
+        waits.sort_unstable();
+        Duration::from_micros(waits[waits.len() / 2])
+    }
+
+    fn of_the_small(&self) -> Served {
+        let small = (0..SMALL).map(|number| self.served[&number]);
+        small.fold(Served::default(), |sum, of| Served {
+            asked: sum.asked + of.asked,
+            paid: sum.paid + of.paid,
+            late: sum.late + of.late,
+        })
+    }
 }
 
 /// When somebody comes, to whom.
@@ -100,38 +143,42 @@ fn arrivals(rate: u64) -> Vec<(u64, u64)> {
     all
 }
 
-fn a_second(served: &HashMap<u64, Served>) -> u64 {
-    served.values().map(|of| of.paid).sum::<u64>() / (SECONDS - 10)
-}
-
-fn of_the_small(served: &HashMap<u64, Served>) -> Served {
-    let small = (0..SMALL).map(|number| served[&number]);
-    small.fold(Served::default(), |sum, of| Served {
-        asked: sum.asked + of.asked,
-        paid: sum.paid + of.paid,
-        late: sum.late + of.late,
-    })
-}
-
 #[test]
 fn without_a_pace_everybody_waits_until_they_have_left() {
-    let served = counter(2, None);
-    assert!(a_second(&served) < 100, "{} of 1,000", a_second(&served));
+    let day = counter(2, None);
+    assert!(day.a_second() < 100, "{} of 1,000", day.a_second());
 }
 
 #[test]
 fn what_can_be_done_is_done_at_twice_and_at_ten_times_of_it() {
-    for (rate, least) in [(1, 900), (2, 900), (10, 820)] {
-        let served = counter(rate, Some(Pace::new(STANDING)));
-        assert!(a_second(&served) >= least, "{rate} times: {} of 1,000", a_second(&served));
+    // Of 974 at twice and 769 at ten times, where all else is the sending away.
+    for (rate, least) in [(1, 930), (2, 930), (10, 740)] {
+        let day = counter(rate, Some(Pace::new(STANDING)));
+        assert!(day.a_second() >= least, "{rate} times: {} of 1,000", day.a_second());
     }
+}
+
+#[test]
+fn whoever_is_let_in_waits_about_as_long_as_everybody_else_who_is() {
+    for rate in [2, 10] {
+        let mut day = counter(rate, Some(Pace::new(STANDING)));
+        for second in 10..SECONDS {
+            let median = day.median(second);
+            assert!(median < Duration::from_millis(400), "{rate} times, second {second}: {median:?}");
+        }
+    }
+}
+
+#[test]
+fn a_crowd_that_comes_all_at_once_is_worked_off_within_seconds() {
+    let mut day = counter(10, Some(Pace::new(STANDING)));
+    assert!(day.median(4) < Duration::from_millis(400), "{:?}", day.median(4));
 }
 
 #[test]
 fn a_runaway_merchant_is_at_its_own_expense() {
     for rate in [2, 10] {
-        let served = counter(rate, Some(Pace::new(STANDING)));
-        let small = of_the_small(&served);
+        let small = counter(rate, Some(Pace::new(STANDING))).of_the_small();
         let percent = small.paid * 100 / small.asked;
         assert!(percent >= 99, "{rate} times: {percent} % of {small:?}");
     }
@@ -204,7 +251,7 @@ fn order(number: u128) -> Step {
 }
 
 #[test]
-fn who_was_let_in_goes_on_with_the_other_step_and_with_the_same_one_said_again() {
+fn who_was_let_in_goes_on_with_the_other_step_and_with_either_of_them_said_again() {
     let (mut begun, here) = (Begun::default(), TerminalId::new("T1").unwrap());
     let phone = |number| Step::Phone(PayerId::new(&format!("P{number}")).unwrap());
     for (first, second, third) in [(phone(1), order(1), phone(2)), (order(1), phone(1), order(2))] {
@@ -212,10 +259,60 @@ fn who_was_let_in_goes_on_with_the_other_step_and_with_the_same_one_said_again()
         assert!(begun.goes_on(at(1), here, first), "said again");
         assert!(begun.goes_on(at(1), here, second), "the other");
         assert!(begun.goes_on(at(1), here, second), "the other, said again");
+        assert!(begun.goes_on(at(1), here, first), "the first, after the other");
         assert!(!begun.goes_on(at(1), here, third), "another one");
         assert!(!begun.goes_on(at(1), TerminalId::new("T2").unwrap(), second), "elsewhere");
         assert!(!begun.goes_on(at(121_000_000), here, second), "long after");
     }
+}
+
+#[test]
+fn what_comes_after_a_payment_has_ended_is_the_beginning_of_another_one() {
+    let (mut begun, here) = (Begun::default(), TerminalId::new("T1").unwrap());
+    let phone = Step::Phone(PayerId::new("P1").unwrap());
+    begun.began(at(0), here, phone);
+    assert!(begun.goes_on(at(1), here, order(1)));
+    begun.ended(here, PaymentId::from_bits(2));
+    assert!(begun.is_begun(at(2), here) && begun.goes_on(at(2), here, phone), "another one ended");
+    begun.ended(here, PaymentId::from_bits(1));
+    assert!(!begun.is_begun(at(3), here) && !begun.goes_on(at(3), here, phone));
+}
+
+#[test]
+fn what_was_sent_away_for_good_stays_away_for_a_minute_and_what_was_let_in_is_not_sent_away() {
+    let mut sent_away = SentAway::default();
+    let [one, other] = [1, 2].map(PaymentId::from_bits);
+    let minute = 60_000_000;
+    sent_away.let_in(at(0), other);
+    assert!(!sent_away.send(at(minute), other), "it may be inside and unwritten");
+    assert!(sent_away.send(at(minute), one) && sent_away.send(at(minute + 1), one));
+    assert!(sent_away.has(at(2 * minute - 1), one) && !sent_away.has(at(2 * minute), one));
+    assert!(sent_away.send(at(2 * minute), other), "written by now, and the journal knows");
+}
+
+#[test]
+fn only_so_many_are_sent_away_for_good() {
+    let mut sent_away = SentAway::default();
+    let now = at(3_600_000_000);
+    let orders = (0..1_000_000).map(PaymentId::from_bits);
+    let sent = orders.take_while(|order| sent_away.send(now, *order)).count();
+    assert_eq!(sent, NAMES);
+}
+
+#[test]
+fn who_is_turned_away_unproven_takes_nothing_and_is_not_counted_among_those_who_share() {
+    let gate = Gate::new(100, Duration::from_secs(1));
+    let (shop, here) = (merchant(1), TerminalId::new("T1").unwrap());
+    for now in (0..1_000_000).step_by(1_000) {
+        gate.feel(at(now), 0, Duration::from_millis(500));
+        gate.begin(at(now), shop, TerminalId::new(&format!("X{now}")).unwrap(), order(now.into())).ok();
+    }
+    let now = 1_000_000;
+    let away = Err(Fault::Overloaded { retry_after: Duration::from_secs(1) });
+    assert!((0..1_000).all(|_| gate.turn_away(at(now), shop, here) == away));
+    assert_eq!(gate.turn_away(at(now), merchant(2), here), Ok(()), "it has not had its share");
+    assert_eq!(gate.begin(at(now), merchant(2), here, order(7)), Ok(()));
+    assert_eq!(gate.turn_away(at(now), shop, here), Ok(()), "something is begun there");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A table is filled by a door's factory; each of its resources knows its route's name, so the metrics' labels are a
 //! closed set. Nothing of what the routes mean is known here.
 use super::doors::Doors;
+use super::porter::Begins;
 use super::problem::Problem;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse, Url, fn_service};
@@ -15,9 +16,17 @@ use futures_util::future::ready;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What an answer of the API may do in a browser: nothing.
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// A moment, as far as it matters to whoever is told no.
+const TOGETHER_US: u64 = 20_000;
+const TOGETHER: Duration = Duration::from_micros(TOGETHER_US);
+
+/// The last of the headers that guard an answer: where it is, the others are.
+const LAST_GUARD: &str = "cross-origin-resource-policy";
 
 /// The routes of a door.
 pub struct Table<'a> {
@@ -44,6 +53,17 @@ impl<'a> Table<'a> {
 
     /// Serves `path` under the metrics' name `route`; methods that are not listed are a problem 405.
     pub fn serve<const N: usize>(&mut self, path: &str, route: &'static str, on: [On; N]) -> &mut Self {
+        self.serve_begun(path, route, Begins::Nothing, on)
+    }
+
+    /// The same where a request may begin a payment.
+    pub fn serve_begun<const N: usize>(
+        &mut self,
+        path: &str,
+        route: &'static str,
+        begins: Begins,
+        on: [On; N],
+    ) -> &mut Self {
         let allow: Vec<&str> = on.iter().map(|(method, _)| method.as_str()).collect();
         let allow = allow.join(", ");
         let refuse = move || {
@@ -55,7 +75,8 @@ impl<'a> Table<'a> {
             resource.route(served.guard(actix_web::guard::Method(method)))
         });
         let (tally, doors) = (Rc::new(Tally::of(self.door, route)), self.doors.clone());
-        let surround = from_fn(move |request, next| around(Rc::clone(&tally), doors.clone(), request, next));
+        let surround =
+            from_fn(move |request, next| around(Rc::clone(&tally), doors.clone(), begins, request, next));
         self.config.service(resource.wrap(surround));
         self
     }
@@ -89,29 +110,41 @@ pub fn delete(handler: Route) -> On {
 async fn around(
     tally: Rc<Tally>,
     doors: web::Data<Doors>,
-    asked: ServiceRequest,
+    begins: Begins,
+    mut asked: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = doors.now();
     let _inside = tally.enter();
-    let request = asked.request().clone();
-    let answered = AssertUnwindSafe(async { next.call(asked).await }).catch_unwind().await;
-    let mut response = match answered {
-        Ok(Ok(response)) => {
-            drop(request);
-            response
-        }
-        Ok(Err(error)) => ServiceResponse::new(request, error.error_response()),
-        Err(_) => ServiceResponse::new(request, HttpResponse::from_error(Problem::crashed())),
+    let mut response = match begins.pass(&doors, &mut asked).await {
+        Ok(()) => answered(asked, next).await,
+        Err(sent_away) => asked.into_response(sent_away),
     };
     let status = response.status();
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        tokio::time::sleep(doors.settings.hold_back).await;
+        tokio::time::sleep(held_back(&doors)).await;
     }
     guard_headers(response.headers_mut());
     tally.count(status);
     tally.seconds.record(doors.now().since(began).as_secs_f64());
     Ok(forgotten(response))
+}
+
+/// How long a no is held back. Those of one moment go out together: it costs less to say many at once.
+fn held_back(doors: &Doors) -> Duration {
+    let hold_back = doors.settings.hold_back;
+    let due = doors.now().plus(hold_back).micros();
+    let early = Duration::from_micros(due % TOGETHER_US);
+    if early.is_zero() { hold_back } else { hold_back.saturating_add(TOGETHER.saturating_sub(early)) }
+}
+
+async fn answered(asked: ServiceRequest, next: Next<BoxBody>) -> ServiceResponse<BoxBody> {
+    let request = asked.request().clone();
+    match AssertUnwindSafe(async { next.call(asked).await }).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => ServiceResponse::new(request, error.error_response()),
+        Err(_) => ServiceResponse::new(request, HttpResponse::from_error(Problem::crashed())),
+    }
 }
 
 /// The answer, with a request that says nothing any more: actix keeps finished requests to use their memory again, and
@@ -128,12 +161,15 @@ fn forgotten(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
 
 /// Adds what guards an answer in a browser and in caches, unless the answer says otherwise itself.
 pub fn guard_headers(headers: &mut HeaderMap) {
+    if headers.contains_key(HeaderName::from_static(LAST_GUARD)) {
+        return;
+    }
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::CONTENT_SECURITY_POLICY, API_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static(LAST_GUARD), "same-origin"),
     ] {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));

@@ -116,6 +116,12 @@ impl Flows {
         let reference = sale.trace.reference(known.terminal);
         let by = Deadline::after(answer_by.instant(), DECISION_WITHIN);
         let answered = match self.board.place(order.clone(), Until::Decided, by).await {
+            Err(Refused::Fault(fault @ Fault::Overloaded { .. }))
+                if self.board.send_away(order.payment()) =>
+            {
+                hold_back().await;
+                return Some(Told::about(code_of_fault(fault), reference));
+            }
             Err(Refused::Fault(fault)) if !is_left_alone(fault) => self.given_up(order, fault).await,
             answered => answered,
         };
@@ -147,8 +153,7 @@ impl Flows {
     async fn given_up(&self, order: Order, fault: Fault) -> Result<Report, Refused> {
         tracing::info!(%fault, "a sale is given up");
         if matches!(fault, Fault::Overloaded { .. }) {
-            // Its connection has one answer less to ask for meanwhile, and is read that much slower.
-            tokio::time::sleep(HOLD_BACK).await;
+            hold_back().await;
         }
         let given_up = self.board.give_up(order, self.soon()).await;
         if let Err(refused) = &given_up {
@@ -276,6 +281,11 @@ impl Flows {
     fn soon(&self) -> Deadline {
         Deadline::after(self.board.now(), INSIDE_WITHIN)
     }
+}
+
+/// Its connection has one answer less to ask for meanwhile, and is read that much slower.
+async fn hold_back() {
+    tokio::time::sleep(HOLD_BACK).await;
 }
 
 fn settlement_told(settled: Result<Settled, Uncounted>) -> Told {

@@ -1,6 +1,7 @@
 //! The on-site payment as an ISO 8583 terminal sees it: bytes into the door, bytes out of it, in virtual time.
 mod peers;
 mod proven;
+mod sent_away;
 
 use crate::visitors::Handset;
 use crate::world::{House, house};

@@ -23,6 +23,7 @@ mod kills;
 mod lines;
 mod metrics;
 mod onsite_payment;
+mod overload;
 mod pages;
 mod phones_door;
 mod sandbox;
