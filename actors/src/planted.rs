@@ -105,6 +105,10 @@ bugs! {
     DebtPaidWhenSent = "debt-paid-when-sent", "I2" "I1";
     /// Permits of the gate are not given back by questions that were refused inside.
     GateLeaks = "gate-leaks", "I13";
+    /// What a line was told was sent away for good is let in when it comes another way.
+    SentAwayForgotten = "sent-away-forgotten", "I6" "I1";
+    /// A line is told that a sale was sent away for good which may be inside, or decided.
+    SentAwayThoughInside = "sent-away-though-inside", "I6" "I5";
     /// An answer goes to whoever waits at the terminal, whichever payment it belongs to.
     AnswerToAnother = "answer-to-another", "I1" "I4";
     /// A payment that is read back from the journal forgets the platform's yes.

@@ -6,6 +6,7 @@
 //! over which repeats come. Next: `gate`.
 use crate::domain::identity::PaymentId;
 use crate::domain::time::{Deadline, Timestamp};
+use crate::planted::{Bug, is_planted};
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -55,6 +56,9 @@ impl SentAway {
         let may_be_inside = u64::from(seconds(now).saturating_sub(let_in_at)) <= LASTS.as_secs();
         if may_be_inside || self.names.len() >= NAMES {
             return false;
+        }
+        if is_planted(Bug::SentAwayForgotten) {
+            return true;
         }
         self.ends.push_back((Deadline::after(now, LASTS), order));
         self.names.insert(order)
