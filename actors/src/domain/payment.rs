@@ -23,6 +23,7 @@ use command::{Commands, Effect, Fact, Verdict};
 use event::Event;
 pub use history::OutOfPlace;
 use phase::{Asked, Phase, Receipt, RefundState, Undoing};
+use status::Status;
 
 /// A payment: who keeps it and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,14 +206,7 @@ impl Payment {
 
     /// Whether it is decided what the terminal is told.
     pub const fn is_decided(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Paid(..)
-                | Phase::Reversing(..)
-                | Phase::Reversed(..)
-                | Phase::Declined(..)
-                | Phase::ReversedUnseen
-        )
+        Status::of(&self.phase).is_decided()
     }
 
     /// What the terminal is told, once that is decided.

@@ -25,9 +25,6 @@ const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const TOGETHER_US: u64 = 20_000;
 const TOGETHER: Duration = Duration::from_micros(TOGETHER_US);
 
-/// The last of the headers that guard an answer: where it is, the others are.
-const LAST_GUARD: &str = "cross-origin-resource-policy";
-
 /// The routes of a door.
 pub struct Table<'a> {
     config: &'a mut web::ServiceConfig,
@@ -161,15 +158,12 @@ fn forgotten(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
 
 /// Adds what guards an answer in a browser and in caches, unless the answer says otherwise itself.
 pub fn guard_headers(headers: &mut HeaderMap) {
-    if headers.contains_key(HeaderName::from_static(LAST_GUARD)) {
-        return;
-    }
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::CONTENT_SECURITY_POLICY, API_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static(LAST_GUARD), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));

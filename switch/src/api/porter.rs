@@ -10,7 +10,6 @@ use super::problem::Problem;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::{Method, header};
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
-use actors::answer::Fault;
 use actors::domain::identity::TerminalId;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -18,7 +17,6 @@ use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::stream::once;
 use serde::Deserialize;
-use std::sync::OnceLock;
 
 /// What says where a phone is to stand has no more bytes than these; whatever has is looked at later.
 const STAND_MAX: usize = 512;
@@ -56,7 +54,7 @@ impl Begins {
         };
         let Some(terminal) = terminal else { return Ok(()) };
         let Some(merchant) = doors.roster().merchant_of(terminal) else { return Ok(()) };
-        gate.turn_away(doors.now(), merchant, terminal).map_err(sent_away)
+        gate.turn_away(doors.now(), merchant, terminal).map_err(|fault| Problem::from(fault).error_response())
     }
 
     const fn method(self) -> Method {
@@ -65,14 +63,6 @@ impl Begins {
             Self::Nothing | Self::Order => Method::POST,
         }
     }
-}
-
-/// The no. It is said so often that its body is made once.
-fn sent_away(fault: Fault) -> HttpResponse {
-    static BODY: OnceLock<Bytes> = OnceLock::new();
-    let problem = Problem::from(fault);
-    let body = BODY.get_or_init(|| problem.body().into()).clone();
-    problem.response_with(body)
 }
 
 /// The terminal that an order says it is of.

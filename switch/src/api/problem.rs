@@ -11,7 +11,6 @@ use actors::ports::code_sender::CodeNotSent;
 use actors::ports::history::HistoryFault;
 use actors::ports::platform::CallbackFault;
 use actors::switchboard::{NotTakenIn, Refused};
-use bytes::Bytes;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
@@ -195,36 +194,6 @@ impl Problem {
     }
 }
 
-/// As an answer.
-impl Problem {
-    /// Its body.
-    pub fn body(&self) -> Vec<u8> {
-        let body = ProblemBody {
-            kind: format!("urn:turnout:problem:{}", self.kind.name()),
-            title: self.kind.title(),
-            status: self.kind.status().as_u16(),
-            detail: &self.detail,
-            field: self.field.as_deref(),
-        };
-        serde_json::to_vec(&body).unwrap_or_default()
-    }
-
-    /// The answer with this body, which is its own.
-    pub fn response_with(&self, body: Bytes) -> HttpResponse {
-        let mut response = HttpResponse::build(self.kind.status());
-        if let Some((name, value)) = &self.header {
-            response.insert_header((name.clone(), value.as_str()));
-        }
-        if matches!(self.kind, Kind::TooSlow | Kind::TooLarge) {
-            // What is left of the body is not worth reading.
-            response.force_close();
-        }
-        let mut response = response.content_type(MEDIA_TYPE).body(body);
-        doorman::guard_headers(response.headers_mut());
-        response
-    }
-}
-
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind.title(), self.detail)
@@ -237,7 +206,23 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.response_with(self.body().into())
+        let mut response = HttpResponse::build(self.kind.status());
+        if let Some((name, value)) = &self.header {
+            response.insert_header((name.clone(), value.as_str()));
+        }
+        if matches!(self.kind, Kind::TooSlow | Kind::TooLarge) {
+            // What is left of the body is not worth reading.
+            response.force_close();
+        }
+        let mut response = response.content_type(MEDIA_TYPE).json(ProblemBody {
+            kind: format!("urn:turnout:problem:{}", self.kind.name()),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: &self.detail,
+            field: self.field.as_deref(),
+        });
+        doorman::guard_headers(response.headers_mut());
+        response
     }
 }
 
