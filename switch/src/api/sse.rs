@@ -7,6 +7,8 @@ use super::problem::{Kind, Problem};
 use super::views::PhonePayment;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
+use actors::domain::identity::PaymentId;
+use actors::domain::payment::phase::Phase;
 use actors::domain::time::Deadline;
 use actors::payer::{Change, EventNumber, Listening};
 use bytes::Bytes;
@@ -23,6 +25,10 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// What a client waits before it comes back, in milliseconds.
 const OPENING: &[u8] = b"retry: 1000\n\n";
 const HEARTBEAT: &[u8] = b": still here\n\n";
+/// What has passed within this time is not told: a phone would draw it and wipe it away again.
+const PASSING: Duration = Duration::from_millis(50);
+/// So many changes are told together at most, beside those that were missed.
+const TOGETHER_MAX: usize = 32;
 /// How often the overview is told.
 const OVERVIEW_EVERY: Duration = Duration::from_secs(1);
 
@@ -82,7 +88,7 @@ pub fn last_seen(text: &str) -> Option<EventNumber> {
 /// A stream of what changes for a payer.
 pub fn changes(doors: web::Data<Doors>, listening: Listening, until: Deadline, place: Place) -> HttpResponse {
     let feed = Feed {
-        missed: listening.missed.into(),
+        untold: listening.missed.into(),
         changes: listening.changes,
         heartbeat: doors.settings.heartbeat,
         ends: Box::pin(tokio::time::sleep(until.left(doors.now()))),
@@ -120,7 +126,7 @@ pub fn event(name: &str, data: &str) -> Bytes {
 
 struct Feed {
     doors: web::Data<Doors>,
-    missed: VecDeque<Change>,
+    untold: VecDeque<Change>,
     changes: tokio::sync::mpsc::Receiver<Change>,
     heartbeat: Duration,
     ends: std::pin::Pin<Box<tokio::time::Sleep>>,
@@ -129,19 +135,47 @@ struct Feed {
 
 impl Feed {
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(change) = self.missed.pop_front() {
-            return Some(told(&self.doors, &change));
+        if self.untold.is_empty() {
+            tokio::select! {
+                change = self.changes.recv() => self.untold.push_back(change?),
+                () = &mut self.ends => return None,
+                _ = self.place.draining.changed() => return None,
+                () = tokio::time::sleep(self.heartbeat) => return Some(Bytes::from_static(HEARTBEAT)),
+            }
         }
-        tokio::select! {
-            change = self.changes.recv() => change.map(|change| told(&self.doors, &change)),
-            () = &mut self.ends => None,
-            _ = self.place.draining.changed() => None,
-            () = tokio::time::sleep(self.heartbeat) => Some(Bytes::from_static(HEARTBEAT)),
+        while self.untold.len() < TOGETHER_MAX && self.untold.back().is_some_and(passes) {
+            let Ok(Some(newer)) = tokio::time::timeout(PASSING, self.changes.recv()).await else { break };
+            self.follow_up(newer);
         }
+        Some(self.tell_all())
+    }
+
+    /// A newer change takes the place of one that has passed by now.
+    fn follow_up(&mut self, newer: Change) {
+        if self.untold.back().is_some_and(|last| passes(last) && payment_of(last) == payment_of(&newer)) {
+            self.untold.pop_back();
+        }
+        self.untold.push_back(newer);
+    }
+
+    fn tell_all(&mut self) -> Bytes {
+        self.untold.drain(..).map(|change| told(&self.doors, &change)).collect::<String>().into()
     }
 }
 
-fn told(doors: &Doors, change: &Change) -> Bytes {
+/// Whether it asks nothing of the phone and mostly has passed by the time that it would be read: the platform is asked.
+fn passes(change: &Change) -> bool {
+    matches!(change, Change::Payment(_, card) if matches!(card.payment.phase(), Phase::AwaitPermit(..)))
+}
+
+const fn payment_of(change: &Change) -> Option<PaymentId> {
+    match change {
+        Change::Payment(_, card) => Some(card.payment.id()),
+        Change::Resync(_) => None,
+    }
+}
+
+fn told(doors: &Doors, change: &Change) -> String {
     let (number, name, data) = match change {
         Change::Payment(number, card) => (
             number,
@@ -151,7 +185,7 @@ fn told(doors: &Doors, change: &Change) -> Bytes {
         Change::Resync(number) => (number, "resync", "{}".to_owned()),
     };
     let EventNumber { incarnation, number } = number;
-    Bytes::from(format!("id: {incarnation}-{number}\nevent: {name}\ndata: {data}\n\n"))
+    format!("id: {incarnation}-{number}\nevent: {name}\ndata: {data}\n\n")
 }
 
 fn respond(told: impl stream::Stream<Item = Bytes> + 'static) -> HttpResponse {

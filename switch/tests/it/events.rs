@@ -1,10 +1,11 @@
 //! The stream that wakes phones: numbers to resume from, a heartbeat, and an end.
 use crate::visitors::{Handset, Till};
-use crate::world::{House, house, house_with, settings};
+use crate::world::{House, SLOW, house, house_with, settings};
 use actix_web::body::MessageBody;
 use actix_web::test::TestRequest;
 use actix_web::{App, test};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,13 +14,22 @@ use switch::api::Settings;
 const PAYER: &str = "15550000001";
 
 /// An open stream, read event by event.
-struct Stream(Pin<Box<dyn MessageBody<Error = Box<dyn std::error::Error>>>>);
+struct Stream {
+    body: Pin<Box<dyn MessageBody<Error = Box<dyn std::error::Error>>>>,
+    read: VecDeque<Event>,
+}
 
 #[derive(Debug, Default)]
 struct Event {
     id: String,
     name: String,
     data: Value,
+}
+
+impl Event {
+    fn status(&self) -> String {
+        self.data["status"].as_str().unwrap_or_default().to_owned()
+    }
 }
 
 impl Stream {
@@ -31,24 +41,23 @@ impl Stream {
         }
         let response = test::call_service(&app, request.to_request()).await;
         assert_eq!(response.headers().get("content-type").unwrap(), "text/event-stream");
-        let mut stream = Self(Box::pin(response.into_body()));
+        let mut stream = Self { body: Box::pin(response.into_body()), read: VecDeque::new() };
         assert_eq!(stream.chunk().await.unwrap(), "retry: 1000\n\n");
         stream
     }
 
     async fn chunk(&mut self) -> Option<String> {
-        let chunk = poll_fn(|task| self.0.as_mut().poll_next(task)).await?;
+        let chunk = poll_fn(|task| self.body.as_mut().poll_next(task)).await?;
         Some(String::from_utf8(chunk.unwrap().to_vec()).unwrap())
     }
 
     /// The next event; heartbeats are passed over.
     async fn event(&mut self) -> Option<Event> {
-        loop {
+        while self.read.is_empty() {
             let chunk = self.chunk().await?;
-            if !chunk.starts_with(':') {
-                return Some(parse(&chunk));
-            }
+            self.read.extend(chunk.split_terminator("\n\n").filter(|part| !part.starts_with(':')).map(parse));
         }
+        self.read.pop_front()
     }
 }
 
@@ -87,6 +96,38 @@ async fn a_phone_is_woken_and_resumes_where_it_was() {
     let missed = resumed.event().await.unwrap();
     assert_eq!((missed.name.as_str(), &missed.data["id"]), ("payment", &shown.data["id"]));
     assert_ne!(missed.id, shown.id);
+}
+
+/// Stands at T1, is asked for this amount there and says yes; returns what the stream told until there was a permit.
+async fn told_until_permitted(amount: &str) -> Vec<String> {
+    tokio::time::pause();
+    let house = house();
+    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, PAYER).await);
+    phone.stand_at("T1").await.expect(200);
+    let mut stream = Stream::open(&house, &phone, None).await;
+    stream.event().await.unwrap();
+    till.charge("sale-1", &json!({"amount": amount, "currency": "EUR"}), 0).await.expect(202);
+    let mut told = vec![stream.event().await.unwrap().status()];
+    let card = phone.card().await;
+    let heard = async {
+        while told.last().is_some_and(|last| last != "awaiting_payment") {
+            told.push(stream.event().await.unwrap().status());
+        }
+    };
+    let (confirmed, ()) = tokio::join!(phone.confirm(&card), heard);
+    confirmed.expect(200);
+    told
+}
+
+#[actix_web::test]
+async fn what_passes_at_once_is_not_told() {
+    assert_eq!(told_until_permitted("12.50").await, ["awaiting_confirmation", "awaiting_payment"]);
+}
+
+#[actix_web::test]
+async fn what_lasts_is_told_although_it_will_pass() {
+    let told = told_until_permitted(SLOW).await;
+    assert_eq!(told, ["awaiting_confirmation", "awaiting_permit", "awaiting_payment"]);
 }
 
 #[actix_web::test]
