@@ -12,6 +12,8 @@ use std::time::Duration;
 pub enum Story {
     /// The payer confirms and pays.
     Sale,
+    /// The terminal asks before anybody stands there; the phone comes while it waits.
+    TerminalFirst,
     /// The payer says no.
     Decline,
     /// The payer mistypes the password once.
@@ -65,8 +67,9 @@ pub enum Ending {
 }
 
 impl Story {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Sale,
+        Self::TerminalFirst,
         Self::Decline,
         Self::WrongPassword,
         Self::Vanished,
@@ -87,6 +90,7 @@ impl Story {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sale => "sale",
+            Self::TerminalFirst => "terminal_first",
             Self::Decline => "decline",
             Self::WrongPassword => "wrong_password",
             Self::Vanished => "vanished",
@@ -113,6 +117,7 @@ impl Story {
             Self::PlatformLate => PayerKind::Late,
             Self::PlatformSilent => PayerKind::Silent,
             Self::Sale
+            | Self::TerminalFirst
             | Self::Decline
             | Self::WrongPassword
             | Self::Vanished
@@ -143,7 +148,12 @@ impl Story {
     /// Whether it may end like that on a day on which nothing is wrong.
     pub const fn may_end(self, ending: Ending) -> bool {
         match self {
-            Self::Sale | Self::WrongPassword | Self::Repeat | Self::Reconnect | Self::PhoneReconnect => {
+            Self::Sale
+            | Self::TerminalFirst
+            | Self::WrongPassword
+            | Self::Repeat
+            | Self::Reconnect
+            | Self::PhoneReconnect => {
                 matches!(ending, Ending::Approved)
             }
             Self::Reversal => matches!(ending, Ending::TakenBack),

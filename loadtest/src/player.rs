@@ -24,7 +24,9 @@ use std::time::Duration;
 const PHONE_LAGS: Duration = Duration::from_secs(2);
 /// Where the terminal got no yes the phone may have nothing more to hear.
 const PHONE_LEAVES: Duration = Duration::from_millis(200);
-/// When a terminal loses its patience or its connection, in milliseconds after its question.
+/// A phone that was sent away comes again so much later.
+const COMES_AGAIN: Duration = Duration::from_millis(500);
+/// When a terminal loses its patience or its connection, or its customer comes, in milliseconds after its question.
 const INTERRUPTS_MS: (u64, u64) = (2, 60);
 
 /// A terminal, and the phone that comes to it.
@@ -67,12 +69,14 @@ impl Player {
         let Self { counter, payer } = self;
         let payer = payer.as_mut().filter(|_| job.story != Story::Abandoned);
         let payer = match payer {
-            Some(payer) => match take_place(payer, counter.id, job, hall).await {
-                Ok(()) => Some(payer),
-                Err(fault) if is_shed(&fault) => return Ok(Ended::Shed),
-                Err(fault) => return Err(kind("bind", &fault)),
-            },
-            None => None,
+            Some(payer) if job.story != Story::TerminalFirst => {
+                match take_place(payer, counter.id, job, hall).await {
+                    Ok(()) => Some(payer),
+                    Err(fault) if is_shed(&fault) => return Ok(Ended::Shed),
+                    Err(fault) => return Err(kind("bind", &fault)),
+                }
+            }
+            payer => payer,
         };
         let wanted = counter.wants(money, hall.patience).map_err(|fault| kind("terminal", &fault))?;
         let id = wanted.id;
@@ -130,17 +134,46 @@ async fn meet(
     chance: Chance,
 ) -> (Result<Learned, PlayFault>, Seen) {
     let terminal = counter.id;
+    let comes_after = interrupt(&mut chance.fork("phone"));
     let mut selling = pin!(sell(counter, wanted, watch, chance));
     let Some(payer) = payer else { return (selling.await, None) };
-    let mut paying = pin!(payer.act(terminal.as_str(), part(watch.job.story), watch));
+    let mut paying = pin!(come_and_act(payer, terminal, watch, comes_after));
     tokio::select! {
         seen = &mut paying => (selling.await, Some(seen)),
         learned = &mut selling => {
             let is_yes = learned.as_ref().is_ok_and(|learned| matches!(learned.held, Held::Approved(_)));
-            let lag = if is_yes { PHONE_LAGS } else { PHONE_LEAVES };
+            let lag = match watch.job.story {
+                _ if is_yes => PHONE_LAGS,
+                // It may be on its way still, and nobody waits there.
+                Story::TerminalFirst => Duration::ZERO,
+                _ => PHONE_LEAVES,
+            };
             (learned, tokio::time::timeout(lag, paying).await.ok())
         }
     }
+}
+
+/// The phone's side; where the terminal asks first, it comes only now, and again if it is sent away.
+async fn come_and_act(
+    payer: &mut Payer,
+    terminal: TerminalId,
+    watch: &Watch<'_>,
+    comes_after: Duration,
+) -> Result<PaymentSeen, PlayFault> {
+    if watch.job.story == Story::TerminalFirst {
+        tokio::time::sleep(comes_after).await;
+        while let Err(fault) = take_place(payer, terminal, watch.job, watch.hall).await {
+            if !is_shed(&fault) {
+                return Err(fault);
+            }
+            tokio::time::sleep(COMES_AGAIN).await;
+        }
+    }
+    payer.act(terminal.as_str(), part(watch.job.story), watch).await
+}
+
+fn interrupt(chance: &mut Chance) -> Duration {
+    Duration::from_millis(chance.between(INTERRUPTS_MS.0, INTERRUPTS_MS.1))
 }
 
 const fn part(story: Story) -> Part {
@@ -151,6 +184,7 @@ const fn part(story: Story) -> Part {
         Story::WrongPassword => Part::Pays { mistakes: 1 },
         Story::PlatformExpires => Part::Insists,
         Story::Sale
+        | Story::TerminalFirst
         | Story::Reversal
         | Story::Impatient
         | Story::Repeat
@@ -170,7 +204,7 @@ async fn sell(
     watch: &Watch<'_>,
     mut chance: Chance,
 ) -> Result<Learned, PlayFault> {
-    let interrupts = Duration::from_millis(chance.between(INTERRUPTS_MS.0, INTERRUPTS_MS.1));
+    let interrupts = interrupt(&mut chance);
     match watch.job.story {
         Story::Impatient | Story::Abandoned => {
             let first = tokio::time::timeout(interrupts, counter.ask_once(wanted)).await;
