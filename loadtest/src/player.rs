@@ -24,9 +24,11 @@ use std::time::Duration;
 const PHONE_LAGS: Duration = Duration::from_secs(2);
 /// Where the terminal got no yes the phone may have nothing more to hear.
 const PHONE_LEAVES: Duration = Duration::from_millis(200);
+/// When a customer has found the phone whose terminal asked first, in milliseconds after the question: by then a switch that is too busy has said so.
+const COMES_AFTER_MS: (u64, u64) = (500, 1_500);
 /// A phone that was sent away comes again so much later.
 const COMES_AGAIN: Duration = Duration::from_millis(500);
-/// When a terminal loses its patience or its connection, or its customer comes, in milliseconds after its question.
+/// When a terminal loses its patience or its connection, in milliseconds after its question.
 const INTERRUPTS_MS: (u64, u64) = (2, 60);
 
 /// A terminal, and the phone that comes to it.
@@ -134,7 +136,8 @@ async fn meet(
     chance: Chance,
 ) -> (Result<Learned, PlayFault>, Seen) {
     let terminal = counter.id;
-    let comes_after = interrupt(&mut chance.fork("phone"));
+    let (soonest, latest) = COMES_AFTER_MS;
+    let comes_after = Duration::from_millis(chance.fork("phone").between(soonest, latest));
     let mut selling = pin!(sell(counter, wanted, watch, chance));
     let Some(payer) = payer else { return (selling.await, None) };
     let mut paying = pin!(come_and_act(payer, terminal, watch, comes_after));
@@ -172,10 +175,6 @@ async fn come_and_act(
     payer.act(terminal.as_str(), part(watch.job.story), watch).await
 }
 
-fn interrupt(chance: &mut Chance) -> Duration {
-    Duration::from_millis(chance.between(INTERRUPTS_MS.0, INTERRUPTS_MS.1))
-}
-
 const fn part(story: Story) -> Part {
     match story {
         Story::Decline => Part::Declines,
@@ -204,7 +203,7 @@ async fn sell(
     watch: &Watch<'_>,
     mut chance: Chance,
 ) -> Result<Learned, PlayFault> {
-    let interrupts = interrupt(&mut chance);
+    let interrupts = Duration::from_millis(chance.between(INTERRUPTS_MS.0, INTERRUPTS_MS.1));
     match watch.job.story {
         Story::Impatient | Story::Abandoned => {
             let first = tokio::time::timeout(interrupts, counter.ask_once(wanted)).await;

@@ -151,9 +151,11 @@ impl Flows {
 
     /// After a fault inside: what became of the sale, durably, now that nothing undecided of it stays. A repeat is told the same.
     async fn given_up(&self, order: Order, fault: Fault) -> Result<Report, Refused> {
-        tracing::info!(%fault, "a sale is given up");
         if matches!(fault, Fault::Overloaded { .. }) {
+            // Too many to be told one by one: `turnout_shed_total` counts them.
             hold_back().await;
+        } else {
+            tracing::info!(%fault, "a sale is given up");
         }
         let given_up = self.board.give_up(order, self.soon()).await;
         if let Err(refused) = &given_up {
