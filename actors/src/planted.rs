@@ -67,6 +67,8 @@ bugs! {
     NoReversalAtDeadline = "no-reversal-at-deadline", "I2" "I1";
     /// A payment whose credential is at the platform has no deadline.
     DeadlineForgotten = "deadline-forgotten", "I13" "I14";
+    /// The terminal's deadline is forgotten while a phone, or its payer's yes, is awaited.
+    PhoneAwaitedForEver = "phone-awaited-for-ever", "I13" "I14";
     /// A repeat of a refused payment is refused with another code.
     AnswerChanges = "answer-changes", "I6" "I5";
     /// A repeat of a refused payment is told that it was approved.

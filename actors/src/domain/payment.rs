@@ -155,6 +155,9 @@ impl Payment {
         let answer_by = self.phase.order()?.answer_by;
         match &self.phase {
             Phase::AwaitOutcome(..) | Phase::InDoubt(..) if is_planted(Bug::DeadlineForgotten) => None,
+            Phase::AwaitPhone(_) | Phase::AwaitConfirmation(..) if is_planted(Bug::PhoneAwaitedForEver) => {
+                None
+            }
             Phase::AwaitPayment(..) if is_planted(Bug::ExpiredPermitUsed) => Some(answer_by),
             Phase::AwaitMerchant(_)
             | Phase::AwaitPhone(_)

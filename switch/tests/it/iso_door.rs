@@ -223,6 +223,21 @@ async fn a_repeat_that_fails_inside_is_told_what_was_decided_and_undoes_nothing(
 }
 
 #[actix_web::test]
+async fn an_approval_that_comes_too_late_for_one_asking_is_not_told_and_stands_for_the_next() {
+    let (house, phone) = stage().await;
+    let pos = Pos::on(&house);
+    let mut asking = std::pin::pin!(pos.ask("0200", &SALE));
+    assert!(futures_util::poll!(&mut asking).is_pending());
+    phone.stand_at("T1").await.expect(200);
+    let confirmed = phone.confirm(&phone.card().await).await.expect(200);
+    phone.pay(&confirmed, "right").await.expect(200);
+    // It was approved in time, and the thread that would say so stood still.
+    tokio::time::advance(PATIENCE + Duration::from_secs(2)).await;
+    assert!(asking.await.is_none(), "its terminal does not wait any more");
+    assert_eq!(pos.told("0201", &SALE).await.code(), ("0210", "00"));
+}
+
+#[actix_web::test]
 async fn what_nobody_pays_is_told_in_time() {
     let (house, _phone) = stage().await;
     let pos = Pos::on(&house);

@@ -3,6 +3,7 @@ use crate::visitors::{Handset, Till};
 use crate::world::{House, house};
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn sale() -> Value {
     json!({"amount": "12.50", "currency": "EUR"})
@@ -86,6 +87,23 @@ async fn a_wait_that_runs_out_tells_how_the_payment_stands() {
     let looked = (till.door)(request).await;
     assert_eq!(looked.expect(200)["status"], "awaiting_phone");
     assert_eq!(looked.header("preference-applied"), Some("wait=2"));
+}
+
+#[actix_web::test]
+async fn a_terminal_is_told_of_doubt_and_not_of_an_approval() {
+    tokio::time::pause();
+    let house = house();
+    let (till, phone) =
+        (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, "15550000001").await);
+    phone.stand_at("T1").await.expect(200);
+    let asked = till.charge("sale-1", &json!({"amount": "12.50", "currency": "EUR"}), 0).await.expect(202);
+    let permitted = phone.confirm(&phone.card().await).await.expect(200);
+    let seen = async {
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        till.get(&path(&asked)).await.expect(200)
+    };
+    let (_, seen) = tokio::join!(phone.pay(&permitted, "silent"), seen);
+    assert_eq!((&seen["status"], &seen["response_code"]), (&json!("in_doubt"), &Value::Null));
 }
 
 #[actix_web::test]
