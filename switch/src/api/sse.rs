@@ -143,11 +143,22 @@ impl Feed {
                 () = tokio::time::sleep(self.heartbeat) => return Some(Bytes::from_static(HEARTBEAT)),
             }
         }
+        self.take_in_waiting();
         while self.untold.len() < TOGETHER_MAX && self.untold.back().is_some_and(passes) {
             let Ok(Some(newer)) = tokio::time::timeout(PASSING, self.changes.recv()).await else { break };
             self.follow_up(newer);
+            self.take_in_waiting();
         }
         Some(self.tell_all())
+    }
+
+    /// What is there already is told together.
+    fn take_in_waiting(&mut self) {
+        while self.untold.len() < TOGETHER_MAX
+            && let Ok(newer) = self.changes.try_recv()
+        {
+            self.follow_up(newer);
+        }
     }
 
     /// A newer change takes the place of one that has passed by now.

@@ -131,6 +131,23 @@ async fn what_lasts_is_told_although_it_will_pass() {
 }
 
 #[actix_web::test]
+async fn what_waits_is_told_together_and_in_its_order() {
+    tokio::time::pause();
+    let house = house();
+    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, PAYER).await);
+    phone.stand_at("T1").await.expect(200);
+    let mut stream = Stream::open(&house, &phone, None).await;
+    stream.event().await.unwrap();
+    charge(&till, "sale-1").await;
+    let permitted = phone.confirm(&phone.card().await).await.expect(200);
+    phone.pay(&permitted, "right").await.expect(200);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let told = stream.chunk().await.unwrap();
+    let told: Vec<String> = told.split_terminator("\n\n").map(|event| parse(event).status()).collect();
+    assert_eq!(told, ["awaiting_confirmation", "awaiting_payment", "approved"]);
+}
+
+#[actix_web::test]
 async fn a_number_of_another_life_is_answered_with_resync() {
     tokio::time::pause();
     let house = house();
