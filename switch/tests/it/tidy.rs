@@ -75,6 +75,19 @@ fn every_alarm_that_the_code_raises_is_in_the_runbook() {
     assert!(missing.is_empty(), "docs/runbook.md says nothing of {missing:?}");
 }
 
+#[test]
+fn every_planted_bug_is_on_its_page_with_what_finds_it() {
+    let list = std::fs::read_to_string(root().join("actors/src/planted.rs")).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/planted-bugs.md")).unwrap();
+    let planted: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.trim().split_once(" = \"")?.1.split_once("\", \"I").map(|(name, _)| name))
+        .collect();
+    assert!(planted.len() >= 40, "{planted:?}");
+    let missing: Vec<_> = planted.iter().filter(|name| !page.contains(&format!("| `{name}` |"))).collect();
+    assert!(missing.is_empty(), "say in docs/planted-bugs.md what finds them: {missing:?}");
+}
+
 fn long_functions(lines: &[&str]) -> Vec<String> {
     let mut long = Vec::new();
     for (start, line) in lines.iter().enumerate() {
