@@ -7,8 +7,6 @@ use super::problem::{Kind, Problem};
 use super::views::PhonePayment;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use actors::domain::identity::PaymentId;
-use actors::domain::payment::phase::Phase;
 use actors::domain::time::Deadline;
 use actors::payer::{Change, EventNumber, Listening};
 use bytes::Bytes;
@@ -25,8 +23,6 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// What a client waits before it comes back, in milliseconds.
 const OPENING: &[u8] = b"retry: 1000\n\n";
 const HEARTBEAT: &[u8] = b": still here\n\n";
-/// What has passed within this time is not told: a phone would draw it and wipe it away again.
-const PASSING: Duration = Duration::from_millis(50);
 /// So many changes are told together at most, beside those that were missed.
 const TOGETHER_MAX: usize = 32;
 /// How often the overview is told.
@@ -143,46 +139,17 @@ impl Feed {
                 () = tokio::time::sleep(self.heartbeat) => return Some(Bytes::from_static(HEARTBEAT)),
             }
         }
-        self.take_in_waiting();
-        while self.untold.len() < TOGETHER_MAX && self.untold.back().is_some_and(passes) {
-            let Ok(Some(newer)) = tokio::time::timeout(PASSING, self.changes.recv()).await else { break };
-            self.follow_up(newer);
-            self.take_in_waiting();
+        // What is there already is told together.
+        while self.untold.len() < TOGETHER_MAX
+            && let Ok(newer) = self.changes.try_recv()
+        {
+            self.untold.push_back(newer);
         }
         Some(self.tell_all())
     }
 
-    /// What is there already is told together.
-    fn take_in_waiting(&mut self) {
-        while self.untold.len() < TOGETHER_MAX
-            && let Ok(newer) = self.changes.try_recv()
-        {
-            self.follow_up(newer);
-        }
-    }
-
-    /// A newer change takes the place of one that has passed by now.
-    fn follow_up(&mut self, newer: Change) {
-        if self.untold.back().is_some_and(|last| passes(last) && payment_of(last) == payment_of(&newer)) {
-            self.untold.pop_back();
-        }
-        self.untold.push_back(newer);
-    }
-
     fn tell_all(&mut self) -> Bytes {
         self.untold.drain(..).map(|change| told(&self.doors, &change)).collect::<String>().into()
-    }
-}
-
-/// Whether it asks nothing of the phone and mostly has passed by the time that it would be read: the platform is asked.
-fn passes(change: &Change) -> bool {
-    matches!(change, Change::Payment(_, card) if matches!(card.payment.phase(), Phase::AwaitPermit(..)))
-}
-
-const fn payment_of(change: &Change) -> Option<PaymentId> {
-    match change {
-        Change::Payment(_, card) => Some(card.payment.id()),
-        Change::Resync(_) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The stream that wakes phones: numbers to resume from, a heartbeat, and an end.
 use crate::visitors::{Handset, Till};
-use crate::world::{House, SLOW, house, house_with, settings};
+use crate::world::{House, house, house_with, settings};
 use actix_web::body::MessageBody;
 use actix_web::test::TestRequest;
 use actix_web::{App, test};
@@ -98,38 +98,6 @@ async fn a_phone_is_woken_and_resumes_where_it_was() {
     assert_ne!(missed.id, shown.id);
 }
 
-/// Stands at T1, is asked for this amount there and says yes; returns what the stream told until there was a permit.
-async fn told_until_permitted(amount: &str) -> Vec<String> {
-    tokio::time::pause();
-    let house = house();
-    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, PAYER).await);
-    phone.stand_at("T1").await.expect(200);
-    let mut stream = Stream::open(&house, &phone, None).await;
-    stream.event().await.unwrap();
-    till.charge("sale-1", &json!({"amount": amount, "currency": "EUR"}), 0).await.expect(202);
-    let mut told = vec![stream.event().await.unwrap().status()];
-    let card = phone.card().await;
-    let heard = async {
-        while told.last().is_some_and(|last| last != "awaiting_payment") {
-            told.push(stream.event().await.unwrap().status());
-        }
-    };
-    let (confirmed, ()) = tokio::join!(phone.confirm(&card), heard);
-    confirmed.expect(200);
-    told
-}
-
-#[actix_web::test]
-async fn what_passes_at_once_is_not_told() {
-    assert_eq!(told_until_permitted("12.50").await, ["awaiting_confirmation", "awaiting_payment"]);
-}
-
-#[actix_web::test]
-async fn what_lasts_is_told_although_it_will_pass() {
-    let told = told_until_permitted(SLOW).await;
-    assert_eq!(told, ["awaiting_confirmation", "awaiting_permit", "awaiting_payment"]);
-}
-
 #[actix_web::test]
 async fn what_waits_is_told_together_and_in_its_order() {
     tokio::time::pause();
@@ -144,7 +112,7 @@ async fn what_waits_is_told_together_and_in_its_order() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let told = stream.chunk().await.unwrap();
     let told: Vec<String> = told.split_terminator("\n\n").map(|event| parse(event).status()).collect();
-    assert_eq!(told, ["awaiting_confirmation", "awaiting_payment", "approved"]);
+    assert_eq!(told, ["awaiting_confirmation", "awaiting_permit", "awaiting_payment", "approved"]);
 }
 
 #[actix_web::test]

@@ -2,7 +2,6 @@
 //!
 //! The platform says what the sealed credential tells it to say, so a story needs no script: a "JWE" whose third part is
 //! `wrong`, `poor`, `silent` or `lost` fails, lacks money, is never answered, or was never sent. Everything else pays.
-//! A permit for `SLOW` takes a second.
 use actors::directory::{Directory, Limits, Place};
 use actors::domain::backoff::Backoff;
 use actors::domain::identity::{Keeper, MerchantId, PayerId, PaymentId, PlatformId, RefundId, TerminalId};
@@ -46,8 +45,6 @@ use switch::api::{
 use switch::line::{LineSettings, Lines};
 
 pub const BEGIN: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
-/// The amount for which a permit takes a second.
-pub const SLOW: &str = "59.99";
 pub const FORGED_HEADER: &str = "x-sandbox-signature";
 
 /// The house under test, and the handles on its twins.
@@ -235,17 +232,12 @@ impl Platform for Obedient {
 
     fn permit(&self, ask: PermitAsk) -> Answer<PermitOutcome> {
         let attempt = ask.attempt.number();
-        let granted = PermitOutcome::Granted(Interface {
+        Box::pin(ready(PermitOutcome::Granted(Interface {
             url: format!("/v1/payments/{}/credential?attempt={attempt}", ask.payment).into(),
             key: r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#.into(),
             permit: format!("permit-{attempt}").into(),
             expires: ask.answer_by,
-        });
-        let takes = if ask.money.decimal() == SLOW { Duration::from_secs(1) } else { Duration::ZERO };
-        Box::pin(async move {
-            tokio::time::sleep(takes).await;
-            granted
-        })
+        })))
     }
 
     fn pay(&self, presentation: Presentation) -> Answer<PaymentOutcome> {
