@@ -23,8 +23,6 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// What a client waits before it comes back, in milliseconds.
 const OPENING: &[u8] = b"retry: 1000\n\n";
 const HEARTBEAT: &[u8] = b": still here\n\n";
-/// So many changes are told together at most, beside those that were missed.
-const TOGETHER_MAX: usize = 32;
 /// How often the overview is told.
 const OVERVIEW_EVERY: Duration = Duration::from_secs(1);
 
@@ -84,7 +82,7 @@ pub fn last_seen(text: &str) -> Option<EventNumber> {
 /// A stream of what changes for a payer.
 pub fn changes(doors: web::Data<Doors>, listening: Listening, until: Deadline, place: Place) -> HttpResponse {
     let feed = Feed {
-        untold: listening.missed.into(),
+        missed: listening.missed.into(),
         changes: listening.changes,
         heartbeat: doors.settings.heartbeat,
         ends: Box::pin(tokio::time::sleep(until.left(doors.now()))),
@@ -122,7 +120,7 @@ pub fn event(name: &str, data: &str) -> Bytes {
 
 struct Feed {
     doors: web::Data<Doors>,
-    untold: VecDeque<Change>,
+    missed: VecDeque<Change>,
     changes: tokio::sync::mpsc::Receiver<Change>,
     heartbeat: Duration,
     ends: std::pin::Pin<Box<tokio::time::Sleep>>,
@@ -131,29 +129,19 @@ struct Feed {
 
 impl Feed {
     async fn next(&mut self) -> Option<Bytes> {
-        if self.untold.is_empty() {
-            tokio::select! {
-                change = self.changes.recv() => self.untold.push_back(change?),
-                () = &mut self.ends => return None,
-                _ = self.place.draining.changed() => return None,
-                () = tokio::time::sleep(self.heartbeat) => return Some(Bytes::from_static(HEARTBEAT)),
-            }
+        if let Some(change) = self.missed.pop_front() {
+            return Some(told(&self.doors, &change));
         }
-        // What is there already is told together.
-        while self.untold.len() < TOGETHER_MAX
-            && let Ok(newer) = self.changes.try_recv()
-        {
-            self.untold.push_back(newer);
+        tokio::select! {
+            change = self.changes.recv() => change.map(|change| told(&self.doors, &change)),
+            () = &mut self.ends => None,
+            _ = self.place.draining.changed() => None,
+            () = tokio::time::sleep(self.heartbeat) => Some(Bytes::from_static(HEARTBEAT)),
         }
-        Some(self.tell_all())
-    }
-
-    fn tell_all(&mut self) -> Bytes {
-        self.untold.drain(..).map(|change| told(&self.doors, &change)).collect::<String>().into()
     }
 }
 
-fn told(doors: &Doors, change: &Change) -> String {
+fn told(doors: &Doors, change: &Change) -> Bytes {
     let (number, name, data) = match change {
         Change::Payment(number, card) => (
             number,
@@ -163,7 +151,7 @@ fn told(doors: &Doors, change: &Change) -> String {
         Change::Resync(number) => (number, "resync", "{}".to_owned()),
     };
     let EventNumber { incarnation, number } = number;
-    format!("id: {incarnation}-{number}\nevent: {name}\ndata: {data}\n\n")
+    Bytes::from(format!("id: {incarnation}-{number}\nevent: {name}\ndata: {data}\n\n"))
 }
 
 fn respond(told: impl stream::Stream<Item = Bytes> + 'static) -> HttpResponse {

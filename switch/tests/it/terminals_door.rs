@@ -96,7 +96,7 @@ async fn a_terminal_is_told_of_doubt_and_not_of_an_approval() {
     let (till, phone) =
         (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, "15550000001").await);
     phone.stand_at("T1").await.expect(200);
-    let asked = till.charge("sale-1", &json!({"amount": "12.50", "currency": "EUR"}), 0).await.expect(202);
+    let asked = till.charge("sale-1", &sale(), 0).await.expect(202);
     let permitted = phone.confirm(&phone.card().await).await.expect(200);
     let seen = async {
         tokio::time::sleep(Duration::from_secs(8)).await;
