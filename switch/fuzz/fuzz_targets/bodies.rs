@@ -10,7 +10,7 @@ fuzz_target!(|input: &[u8]| {
     let Some((which, bytes)) = input.split_first() else { return };
     let body = Body::ALL[usize::from(*which) % Body::ALL.len()];
     match body.read(bytes) {
-        Ok(()) => control(body == Body::NewPayment && bytes.windows(2).any(|two| two == b"99")),
+        Ok(()) => control(body == Body::NewPayment && bytes.contains(&b'9')),
         Err(problem) => {
             assert!(problem.status_code().is_client_error(), "{problem}: no body is the server's fault");
         }
