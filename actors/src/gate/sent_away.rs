@@ -9,34 +9,80 @@ use crate::domain::time::{Deadline, Timestamp};
 use crate::planted::{Bug, is_planted};
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 /// How long a repeat may be under way, and an order that was let in may be unwritten.
 const LASTS: Duration = Duration::from_mins(1);
 /// Names that are kept.
 pub const NAMES: usize = 262_144;
-/// Places for the seconds at which orders were let in; those that share one are taken for each other.
-const PLACES: usize = 524_288;
+/// Shelves for the orders that were let in.
+const SHELVES: usize = 131_072;
+/// Orders that one shelf tells apart within [`LASTS`].
+const ON_A_SHELF: usize = 3;
 
 /// The orders that were sent away of late, and when others were let in.
 #[derive(Debug)]
 pub struct SentAway {
     names: HashSet<PaymentId>,
     ends: VecDeque<(Deadline, PaymentId)>,
-    let_in_at: Vec<u32>,
+    let_in: Vec<Shelf>,
+}
+
+/// When orders of about this hash were let in. Two that are taken for each other are one in ten thousand; and once there were too
+/// many within a minute, whoever comes here may be one of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shelf {
+    seen: [Option<Seen>; ON_A_SHELF],
+    full: Option<Seen>,
+}
+
+/// Fifteen bits of an order's hash, and the second of the day, more or less: it comes round after eighteen hours, and then an order may be
+/// taken for one that was let in.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    mark: NonZeroU16,
+    second: u16,
+}
+
+impl Seen {
+    fn is_recent(self, now: Timestamp) -> bool {
+        let since = second(now).wrapping_sub(self.second);
+        // Another thread may have looked at the clock a moment later.
+        u64::from(since.min(since.wrapping_neg())) <= LASTS.as_secs()
+    }
+}
+
+impl Shelf {
+    fn put(&mut self, now: Timestamp, mark: NonZeroU16) {
+        let seen = Some(Seen { mark, second: second(now) });
+        let of_it = |held: &&mut Option<Seen>| held.is_some_and(|held| held.mark == mark);
+        let free = |held: &&mut Option<Seen>| held.is_none_or(|held| !held.is_recent(now));
+        let place = match self.seen.iter_mut().find(of_it) {
+            Some(place) => place,
+            None => self.seen.iter_mut().find(free).unwrap_or(&mut self.full),
+        };
+        *place = seen;
+    }
+
+    fn may_hold(&self, now: Timestamp, mark: NonZeroU16) -> bool {
+        let is_it = |held: &Seen| held.mark == mark && held.is_recent(now);
+        self.full.is_some_and(|full| full.is_recent(now)) || self.seen.iter().flatten().any(is_it)
+    }
 }
 
 impl Default for SentAway {
     fn default() -> Self {
-        Self { names: HashSet::new(), ends: VecDeque::new(), let_in_at: vec![0; PLACES] }
+        Self { names: HashSet::new(), ends: VecDeque::new(), let_in: vec![Shelf::default(); SHELVES] }
     }
 }
 
 impl SentAway {
     /// This order was let in.
     pub fn let_in(&mut self, now: Timestamp, order: PaymentId) {
-        if let Some(place) = self.let_in_at.get_mut(place(order)) {
-            *place = seconds(now);
+        let (place, mark) = place(order);
+        if let Some(shelf) = self.let_in.get_mut(place) {
+            shelf.put(now, mark);
         }
     }
 
@@ -52,8 +98,8 @@ impl SentAway {
         if self.names.contains(&order) {
             return true;
         }
-        let let_in_at = self.let_in_at.get(place(order)).copied().unwrap_or(u32::MAX);
-        let may_be_inside = u64::from(seconds(now).saturating_sub(let_in_at)) <= LASTS.as_secs();
+        let (place, mark) = place(order);
+        let may_be_inside = self.let_in.get(place).is_none_or(|shelf| shelf.may_hold(now, mark));
         if may_be_inside || self.names.len() >= NAMES {
             return false;
         }
@@ -74,13 +120,15 @@ impl SentAway {
     }
 }
 
-fn place(order: PaymentId) -> usize {
+/// Where an order is looked for, and what it is told by there: different bits of one hash.
+fn place(order: PaymentId) -> (usize, NonZeroU16) {
     let mut hasher = DefaultHasher::new();
     order.hash(&mut hasher);
-    let places = u64::try_from(PLACES).unwrap_or(1);
-    usize::try_from(hasher.finish() % places).unwrap_or(0)
+    let (hash, shelves) = (hasher.finish(), u64::try_from(SHELVES).unwrap_or(1));
+    let mark = u16::try_from(hash >> 48).unwrap_or(u16::MAX) | 1;
+    (usize::try_from(hash % shelves).unwrap_or(0), NonZeroU16::new(mark).unwrap_or(NonZeroU16::MAX))
 }
 
-fn seconds(now: Timestamp) -> u32 {
-    u32::try_from(now.secs()).unwrap_or(u32::MAX)
+fn second(now: Timestamp) -> u16 {
+    u16::try_from(now.secs() & u64::from(u16::MAX)).unwrap_or(u16::MAX)
 }

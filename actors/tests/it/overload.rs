@@ -291,6 +291,23 @@ fn what_was_sent_away_for_good_stays_away_for_a_minute_and_what_was_let_in_is_no
 }
 
 #[test]
+fn however_many_were_let_in_none_of_them_is_sent_away_for_good() {
+    let mut sent_away = SentAway::default();
+    let orders = || (0..1_000_000).map(PaymentId::from_bits);
+    orders().for_each(|order| sent_away.let_in(at(0), order));
+    assert_eq!(orders().filter(|order| sent_away.send(at(59_000_000), *order)).count(), 0);
+}
+
+#[test]
+fn few_are_taken_for_one_that_was_let_in() {
+    let mut sent_away = SentAway::default();
+    let (let_in, others) = (0..20_000u128, 20_000..120_000u128);
+    let_in.map(PaymentId::from_bits).for_each(|order| sent_away.let_in(at(0), order));
+    let taken = others.map(PaymentId::from_bits).filter(|order| !sent_away.send(at(1), *order)).count();
+    assert!(taken < 20, "{taken} of 100,000 may be inside, and are not");
+}
+
+#[test]
 fn only_so_many_are_sent_away_for_good() {
     let mut sent_away = SentAway::default();
     let now = at(3_600_000_000);
