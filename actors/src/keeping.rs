@@ -1,13 +1,15 @@
 //! How an actor keeps payments: steps the machine, writes before it speaks, and does what the machine commands.
 //!
 //! A step's facts go to the journal at once; its effects, and every word about the payment, wait until the disk
-//! has them. Between the two the actor goes on working. It serves whoever keeps payments (a terminal's session
-//! now) and knows neither bindings nor phones. What the commands mean is decided in `domain::payment`.
+//! has them; only a payer whose word is wanted is asked at once. Between the two the actor goes on working. It serves
+//! whoever keeps payments (a terminal's session now) and knows neither bindings nor phones. What the commands mean is
+//! decided in `domain::payment`; what leaves, and when, in `speaking`.
 mod kept;
+mod speaking;
 mod taking_back;
 
 use crate::answer::{Fault, Reply};
-use crate::domain::identity::{Keeper, MerchantId, PaymentId, PaymentKey};
+use crate::domain::identity::{Keeper, PayerId, PaymentId, PaymentKey};
 use crate::domain::journal::{Entry, OpenLife, Recorded, Seq, Subject};
 use crate::domain::order::{Admission, Order};
 use crate::domain::payment::command::{Alarm, Commands, Effect, Fact, Misfit, Verdict};
@@ -16,22 +18,20 @@ use crate::domain::payment::phase::Phase;
 use crate::domain::payment::{OutOfPlace, Payment, Stamped};
 use crate::domain::response_code::Refusal;
 use crate::domain::time::{Deadline, Timestamp};
-use crate::merchant::{MerchantAsk, Seat};
+use crate::merchant::Seat;
 use crate::payment_tally::PaymentTally;
 use crate::planted::{Bug, is_planted};
-use crate::platform_errands::{ask_permit, inquire};
 use crate::ports::journal::{JournalFault, Room};
 use crate::report::{Report, Told, Until};
 use crate::resident::{Desk, Resident};
 use crate::suspects::{Suspects, TRIES_MAX};
 use crate::world::World;
 use kept::{Kept, last_failure};
+use speaking::{Release, raise};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many closed payments are kept at hand for the terminal's last look at them.
-const CLOSED_MAX: usize = 2;
 /// How many may wait while one closed life is read back; those beyond are turned away.
 const READERS_MAX: usize = 32;
 /// How long to wait before asking again when a keeper is that busy.
@@ -58,8 +58,12 @@ pub struct Keeping {
     closed: VecDeque<PaymentId>,
     draft: Vec<Entry>,
     drafted: Vec<Release>,
+    /// Whose word is wanted.
+    asking: Vec<(PaymentId, PayerId)>,
     unspoken: VecDeque<(Seq, Vec<Release>)>,
     appended: Seq,
+    /// The place of the newest claim of a phone.
+    claimed: Seq,
     durable: Seq,
     watching: bool,
     reading: BTreeMap<PaymentId, Vec<Told>>,
@@ -67,13 +71,6 @@ pub struct Keeping {
     /// Payments that were decided and are not yet told to the gate.
     decided: Vec<PaymentId>,
     suspects: Arc<Suspects>,
-}
-
-/// What is held back until the disk has what it rests on.
-enum Release {
-    Effect(PaymentId, Effect),
-    Speak(PaymentId),
-    Do(Box<dyn FnOnce()>),
 }
 
 impl Keeping {
@@ -129,8 +126,10 @@ impl Keeping {
             closed: VecDeque::new(),
             draft: Vec::new(),
             drafted: Vec::new(),
+            asking: Vec::new(),
             unspoken: VecDeque::new(),
             appended: Seq(0),
+            claimed: Seq(0),
             durable: Seq(0),
             watching: false,
             reading: BTreeMap::new(),
@@ -300,6 +299,8 @@ impl Keeping {
             let touched = self.append(now, desk.world());
             self.leak(&touched, desk);
         }
+        self.ask_payers(desk.world());
+        self.drop_what_says_nothing();
         if !self.drafted.is_empty() {
             self.unspoken.push_back((self.appended, std::mem::take(&mut self.drafted)));
         }
@@ -357,7 +358,12 @@ impl Keeping {
 
     fn draw_up(&mut self, id: PaymentId, commands: Commands) {
         self.draft.extend(commands.facts.into_iter().map(|fact| Entry::Payment(id, fact)));
-        self.drafted.extend(commands.effects.into_iter().map(|effect| Release::Effect(id, effect)));
+        for effect in commands.effects {
+            match effect {
+                Effect::AskPayer(payer) => self.asking.push((id, payer)),
+                other => self.drafted.push(Release::Effect(id, other)),
+            }
+        }
         self.drafted.push(Release::Speak(id));
     }
 
@@ -374,7 +380,11 @@ impl Keeping {
         let entries = std::mem::take(&mut self.draft);
         let touched: Vec<PaymentId> = entries.iter().filter_map(payment_of).collect();
         let in_hand = self.suspects.in_hand(&touched);
+        let claims = entries.iter().any(|entry| matches!(entry, Entry::Binding(..)));
         self.appended = world.journal.append(now, entries);
+        if claims {
+            self.claimed = self.appended;
+        }
         for id in &touched {
             if let Some(kept) = self.kept.get_mut(id) {
                 kept.seq = self.appended;
@@ -382,27 +392,6 @@ impl Keeping {
         }
         drop(in_hand);
         touched
-    }
-
-    /// What leaves before the journal holds it, where a bug is planted.
-    fn leak<R>(&mut self, touched: &[PaymentId], desk: &Desk<R>)
-    where
-        R: Resident<World = World>,
-        R::Ask: From<KeepingAsk>,
-    {
-        let asks = |release: &mut Release| {
-            matches!(release, Release::Effect(_, Effect::AskPermit(_))) && is_planted(Bug::AskBeforeJournal)
-        };
-        for release in self.drafted.extract_if(.., asks).collect::<Vec<_>>() {
-            if let Release::Effect(id, effect) = release {
-                self.perform(id, &effect, desk);
-            }
-        }
-        for id in touched.iter().filter(|_| is_planted(Bug::AnswerBeforeJournal)) {
-            if let Some(kept) = self.kept.get_mut(id) {
-                kept.speak(kept.seq, desk.world());
-            }
-        }
     }
 
     fn read_back(&mut self, now: Timestamp, id: PaymentId, life: Result<Vec<Recorded>, JournalFault>) {
@@ -432,92 +421,6 @@ impl Keeping {
             }
         }
     }
-
-    fn watch<R>(&mut self, desk: &Desk<R>)
-    where
-        R: Resident<World = World>,
-        R::Ask: From<KeepingAsk>,
-    {
-        let journal = &desk.world().journal;
-        while let Some(seq) = self.unspoken.front().map(|(seq, _)| *seq) {
-            if journal.is_durable(seq) {
-                self.release(seq, desk);
-                continue;
-            }
-            if !self.watching {
-                self.watching = true;
-                let durable = journal.durable(seq);
-                desk.run(async move {
-                    durable.await;
-                    KeepingAsk::Durable(seq).into()
-                });
-            }
-            return;
-        }
-    }
-
-    fn release<R>(&mut self, durable: Seq, desk: &Desk<R>)
-    where
-        R: Resident<World = World>,
-        R::Ask: From<KeepingAsk>,
-    {
-        self.durable = self.durable.max(durable);
-        while self.unspoken.front().is_some_and(|(seq, _)| *seq <= durable) {
-            let Some((_, releases)) = self.unspoken.pop_front() else { return };
-            for release in releases {
-                match release {
-                    Release::Effect(id, effect) => self.perform(id, &effect, desk),
-                    Release::Speak(id) => self.speak(id, desk),
-                    Release::Do(then) => then(),
-                }
-            }
-        }
-    }
-
-    fn speak<R: Resident<World = World>>(&mut self, id: PaymentId, desk: &Desk<R>) {
-        if let Some(kept) = self.kept.get_mut(&id) {
-            kept.speak(self.durable, desk.world());
-            if self.kept.len() > 1
-                && is_planted(Bug::AnswerToAnother)
-                && let Some(spoken) = self.kept.get(&id).map(|kept| kept.payment.clone())
-            {
-                self.kept.values_mut().for_each(|other| other.mistake_for(&spoken));
-            }
-            self.put_away(id);
-        }
-    }
-
-    /// Lets go of the oldest closed payments: the journal has them.
-    fn put_away(&mut self, id: PaymentId) {
-        let is_closed = |kept: &Kept| kept.payment.is_closed() && kept.seq <= self.durable;
-        if !self.kept.get(&id).is_some_and(|kept| is_closed(kept)) || self.closed.contains(&id) {
-            return;
-        }
-        self.closed.push_back(id);
-        if self.closed.len() > CLOSED_MAX
-            && let Some(oldest) = self.closed.pop_front()
-            && self.kept.get(&oldest).is_some_and(|kept| kept.may_be_put_away(self.durable))
-        {
-            self.kept.remove(&oldest);
-        }
-    }
-
-    fn perform<R>(&mut self, id: PaymentId, effect: &Effect, desk: &Desk<R>)
-    where
-        R: Resident<World = World>,
-        R::Ask: From<KeepingAsk>,
-    {
-        let Some(kept) = self.kept.get_mut(&id) else { return };
-        match effect {
-            Effect::TellPayer(payer) => kept.tell(*payer),
-            Effect::TellTerminal => {}
-            Effect::AskMerchant => ask_merchant(&kept.payment, desk),
-            Effect::AskPermit(attempt) => ask_permit(&kept.payment, *attempt, desk),
-            Effect::Inquire(attempt) => inquire(&kept.payment, *attempt, desk),
-            Effect::Owe => kept.owe(),
-            Effect::Raise(alarm) => raise(id, *alarm),
-        }
-    }
 }
 
 fn payment_of(entry: &Entry) -> Option<PaymentId> {
@@ -532,28 +435,6 @@ fn stamped(recorded: Recorded) -> Option<Stamped> {
         Entry::Payment(_, fact) => Some(Stamped { at: recorded.at, fact }),
         Entry::Binding(..) | Entry::Till(..) => None,
     }
-}
-
-fn ask_merchant<R>(payment: &Payment, desk: &Desk<R>)
-where
-    R: Resident<World = World>,
-    R::Ask: From<KeepingAsk>,
-{
-    let Phase::AwaitMerchant(order) = payment.phase() else { return };
-    let (id, merchant, order): (PaymentId, MerchantId, Order) =
-        (payment.id(), order.merchant, (**order).clone());
-    let by = order.answer_by;
-    let answer = desk
-        .world()
-        .rooms()
-        .merchants
-        .consult(merchant, by, move |reply| MerchantAsk::Admit(Box::new(order), reply));
-    desk.run(async move { KeepingAsk::Admitted(id, answer.await.and_then(|admitted| admitted)).into() });
-}
-
-fn raise(id: PaymentId, alarm: Alarm) {
-    PaymentTally::get().raised(alarm);
-    tracing::error!(payment = %id, ?alarm, "somebody has to look at this payment");
 }
 
 /// Whether a verdict lets a caller go on.

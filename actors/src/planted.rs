@@ -39,6 +39,8 @@ bugs! {
     AnswerBeforeJournal = "answer-before-journal", "I7" "I15";
     /// The platform is asked before the journal holds the intent.
     AskBeforeJournal = "ask-before-journal", "I7" "I2";
+    /// A permit that is good at the platform's own door is shown before the journal holds it.
+    PermitShownUnwritten = "permit-shown-unwritten", "I8" "I7";
     /// A repeat with the same key opens a payment of its own.
     NoDedup = "no-dedup", "I3" "I6";
     /// The platform's yes settles a payment whose reversal is already durable.

@@ -1,4 +1,4 @@
-//! What a keeper tells of a payment, and when: never before the disk holds what is told.
+//! What a keeper tells of a payment, and when: not before the disk holds what is told, but for a payer who is asked.
 use crate::answer::Reply;
 use crate::domain::identity::PaymentId;
 use crate::domain::payer::Card;
@@ -6,8 +6,9 @@ use crate::domain::payment::Payment;
 use crate::domain::payment::command::Verdict;
 use crate::domain::payment::event::Event;
 use crate::domain::payment::outcome::Failure;
+use crate::domain::payment::phase::Phase;
 
-/// A payment as it stands, durably, and what became of the event that was told.
+/// A payment as it stands, durably (but for [`Until::Permitted`]), and what became of the event that was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The payment.
@@ -32,6 +33,9 @@ pub enum Until {
     Recorded,
     /// Until the payment has left the phase of this name.
     Leaves(&'static str),
+    /// Until the platform's permit has come, or will not: the permit is shown before the disk has it, as to every phone that
+    /// listens ([`crate::domain::payment::command::Effect::AskPayer`]).
+    Permitted,
     /// Until the terminal's answer is decided.
     Decided,
 }
@@ -42,6 +46,7 @@ impl Until {
         match self {
             Self::Recorded => true,
             Self::Leaves(phase) => payment.phase().name() != phase,
+            Self::Permitted => !matches!(payment.phase(), Phase::AwaitPermit(..)),
             Self::Decided => payment.is_decided(),
         }
     }

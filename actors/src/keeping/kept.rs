@@ -8,6 +8,7 @@ use crate::domain::journal::Seq;
 use crate::domain::payer::Card;
 use crate::domain::payment::command::{Fact, Verdict};
 use crate::domain::payment::outcome::Failure;
+use crate::domain::payment::phase::Phase;
 use crate::domain::payment::{Payment, Stamped};
 use crate::domain::time::Timestamp;
 use crate::keeping::went_through;
@@ -119,6 +120,23 @@ impl Kept {
         has_spoken && self.payment.is_closed() && self.seq <= durable
     }
 
+    /// Asks this payer at once, and answers the phone that waits for its permit: none of it need be on disk.
+    pub(super) fn ask(&mut self, payer: PayerId, world: &World) {
+        self.untold.retain(|untold| *untold != payer);
+        self.tell_payer(payer, world);
+        if matches!(self.payment.phase(), Phase::AwaitPayment(..)) {
+            answer(&mut self.waiters, &self.payment, self.last_failure, |until| until == Until::Permitted);
+        }
+    }
+
+    /// Whether anybody is told anything once the disk has everything so far.
+    pub(super) fn has_something_to_say(&self) -> bool {
+        self.owing
+            || !self.untold.is_empty()
+            || self.payment.is_closed()
+            || self.waiters.iter().any(|waiter| waiter.until.is_reached(&self.payment))
+    }
+
     /// Tells everybody how it stands, if all of that is on disk; a later word tells otherwise.
     pub(super) fn speak(&mut self, durable: Seq, world: &World) {
         if self.seq > durable {
@@ -127,13 +145,15 @@ impl Kept {
         if std::mem::take(&mut self.owing) {
             self.tell_outbox(world);
         }
-        self.tell_payers(world);
-        answer(&mut self.waiters, &self.payment, self.last_failure);
+        for payer in std::mem::take(&mut self.untold) {
+            self.tell_payer(payer, world);
+        }
+        answer(&mut self.waiters, &self.payment, self.last_failure, |_| true);
     }
 
     /// Answers those who wait for this payment with another one: a planted bug, or nobody calls it.
     pub(super) fn mistake_for(&mut self, other: &Payment) {
-        answer(&mut self.waiters, other, self.last_failure);
+        answer(&mut self.waiters, other, self.last_failure, |_| true);
     }
 
     fn tell_outbox(&self, world: &World) {
@@ -143,21 +163,25 @@ impl Kept {
         }
     }
 
-    fn tell_payers(&mut self, world: &World) {
-        for payer in self.untold.drain(..) {
-            let ask = if self.payment.payer() == Some(payer) {
-                let card = Card { payment: self.payment.clone(), last_failure: self.last_failure };
-                PayerAsk::Changed(Box::new(card))
-            } else {
-                PayerAsk::Gone(self.payment.id())
-            };
-            world.rooms().payers.post(payer, ask);
-        }
+    fn tell_payer(&self, payer: PayerId, world: &World) {
+        let ask = if self.payment.payer() == Some(payer) {
+            let card = Card { payment: self.payment.clone(), last_failure: self.last_failure };
+            PayerAsk::Changed(Box::new(card))
+        } else {
+            PayerAsk::Gone(self.payment.id())
+        };
+        world.rooms().payers.post(payer, ask);
     }
 }
 
-fn answer(waiters: &mut Vec<Waiter>, payment: &Payment, last_failure: Option<Failure>) {
-    for waiter in waiters.extract_if(.., |waiter| waiter.until.is_reached(payment)) {
+fn answer(
+    waiters: &mut Vec<Waiter>,
+    payment: &Payment,
+    last_failure: Option<Failure>,
+    may_hear: impl Fn(Until) -> bool,
+) {
+    for waiter in waiters.extract_if(.., |waiter| may_hear(waiter.until) && waiter.until.is_reached(payment))
+    {
         let report = Report { payment: payment.clone(), verdict: waiter.verdict, last_failure };
         waiter.reply.send(Some(report));
     }

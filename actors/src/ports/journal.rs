@@ -9,7 +9,8 @@ use crate::domain::time::Timestamp;
 /// A fault of the disk under it ends the process: an append that was accepted is durable or never answered.
 pub trait Journal: Send + Sync {
     /// Puts entries that became true at `at` in order, and returns the place of the last. Never waits for the disk.
-    /// The entries of one call stand side by side and become durable together.
+    /// The entries of one call stand side by side and become durable together: at once if somebody waits for them, and
+    /// otherwise soon, with what comes next.
     fn append(&self, at: Timestamp, entries: Vec<Entry>) -> Seq;
 
     /// Completes once everything up to `seq` is durable.

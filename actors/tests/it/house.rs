@@ -224,7 +224,7 @@ impl House {
     /// The payer says yes to what is on the card.
     pub async fn confirm(&self, payer: PayerId) -> Result<Report, Refused> {
         let card = self.card(payer).await;
-        self.confirm_card(&card, Until::Leaves("await_permit")).await
+        self.confirm_card(&card, Until::Permitted).await
     }
 
     pub async fn confirm_card(&self, card: &Card, until: Until) -> Result<Report, Refused> {

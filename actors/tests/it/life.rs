@@ -79,6 +79,11 @@ pub fn interface(at: Timestamp, attempt: Attempt) -> Interface {
     }
 }
 
+/// The same where the credential goes through the switch.
+pub fn relayed(at: Timestamp, attempt: Attempt) -> Interface {
+    Interface { url: "".into(), ..interface(at, attempt) }
+}
+
 pub fn receipt(amount: &str) -> Receipt {
     Receipt { reference: "ref-1".into(), money: euros(amount) }
 }
@@ -410,6 +415,10 @@ pub fn every_event(attempt: Attempt, now: Timestamp) -> Vec<(&'static str, Event
         ("confirmed, other payer", Event::Confirmed(consent(boris(), 2), euros("12.50"))),
         ("declined_by_payer", Event::DeclinedByPayer(claim(anna(), 1))),
         ("permit_granted", Event::PermitSaid(attempt, PermitOutcome::Granted(interface(now, attempt)))),
+        (
+            "permit_granted, relayed",
+            Event::PermitSaid(attempt, PermitOutcome::Granted(relayed(now, attempt))),
+        ),
         ("permit_refused", Event::PermitSaid(attempt, PermitOutcome::Refused(Refusal::NotPermitted))),
         ("permit_not_sent", Event::PermitSaid(attempt, PermitOutcome::NotSent)),
         ("permit_unknown", Event::PermitSaid(attempt, PermitOutcome::Unknown)),

@@ -146,6 +146,7 @@ fn effects(commands: &Commands) -> String {
         Effect::AskPermit(attempt) => format!("ask permit {}", attempt.number()),
         Effect::Inquire(attempt) => format!("inquire {}", attempt.number()),
         Effect::Owe => "owe".to_owned(),
+        Effect::AskPayer(payer) => format!("ask {payer}"),
         Effect::TellPayer(payer) => format!("tell {payer}"),
         Effect::TellTerminal => "tell terminal".to_owned(),
         Effect::Raise(alarm) => format!("raise {alarm:?}"),

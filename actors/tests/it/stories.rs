@@ -6,7 +6,7 @@ mod trouble;
 mod undoing;
 
 use crate::life::{
-    Life, PERMIT_GOOD_FOR, TERMS, anna, attempt, boris, consent, euros, interface, order_of, till,
+    Life, PERMIT_GOOD_FOR, TERMS, anna, attempt, boris, consent, euros, interface, order_of, relayed, till,
 };
 use actors::domain::binding::Binding;
 use actors::domain::payment::command::{Effect, Misfit, Verdict};
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 #[test]
 fn os_1_a_phone_that_names_the_terminal_is_shown_what_the_terminal_asks() {
-    Life::awaits_phone().phone_comes(anna(), 1).stands("await_confirmation").does(Effect::TellPayer(anna()));
+    Life::awaits_phone().phone_comes(anna(), 1).stands("await_confirmation").does(Effect::AskPayer(anna()));
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn os_2_a_word_from_an_earlier_round_at_the_terminal_does_not_count() {
         .phone_comes(anna(), 1)
         .phone_comes(boris(), 2)
         .does(Effect::TellPayer(anna()))
-        .does(Effect::TellPayer(boris()))
+        .does(Effect::AskPayer(boris()))
         .hears(Event::Confirmed(consent(anna(), 1), euros("12.50")))
         .misfits(Misfit::NotYours)
         .phone_comes(anna(), 3)
@@ -48,7 +48,7 @@ fn os_3_the_amount_may_come_before_the_phone_and_the_phone_before_the_amount() {
 
 #[test]
 fn os_4_the_payer_is_asked_with_the_amount_and_the_merchants_name() {
-    let asked = Life::awaits_confirmation().does(Effect::TellPayer(anna()));
+    let asked = Life::awaits_confirmation().does(Effect::AskPayer(anna()));
     let deal = asked.payment.phase().deal().unwrap();
     assert_eq!(
         (deal.order.money.to_string().as_str(), &*deal.admission.merchant_name),
@@ -81,6 +81,12 @@ fn os_5_a_yes_after_the_time_to_say_it_is_no_yes() {
 fn os_6_the_permits_interface_is_handed_to_the_phone() {
     let holds = Life::awaits_permit().permitted().stands("await_payment").does(Effect::TellPayer(anna()));
     assert_eq!(holds.payment.wakes_at(), Some(Deadline::after(holds.now, PERMIT_GOOD_FOR)));
+}
+
+#[test]
+fn os_6_a_permit_that_is_used_through_the_switch_is_shown_at_once() {
+    let granted = PermitOutcome::Granted(relayed(crate::life::BEGIN, attempt(1)));
+    Life::awaits_permit().permit_says(granted).stands("await_payment").does(Effect::AskPayer(anna()));
 }
 
 #[test]
@@ -303,7 +309,7 @@ fn a_payment_kept_by_its_payer_needs_no_terminal_and_nobody_else_can_take_it() {
     Life::begins_at_the_payer()
         .admitted()
         .stands("await_confirmation")
-        .does(Effect::TellPayer(anna()))
+        .does(Effect::AskPayer(anna()))
         .phone_comes(boris(), 1)
         .changes_nothing()
         .confirms()

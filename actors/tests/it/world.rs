@@ -16,7 +16,7 @@ use actors::domain::payment::outcome::{Failure, PaymentOutcome};
 use actors::domain::payment::phase::{Asked, Attempt, Claim, Phase};
 use actors::domain::payment::{Outcome, Payment, Stamped};
 use actors::domain::time::{Deadline, Timestamp};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -151,6 +151,13 @@ struct Platform {
     unrefunded: Vec<u8>,
 }
 
+/// What phones were asked and shown: they know it still when a crash has taken it back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Phones {
+    asked: BTreeSet<u64>,
+    permits: BTreeSet<Attempt>,
+}
+
 /// Everything there is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct World {
@@ -168,6 +175,7 @@ pub struct World {
     calls: Vec<Call>,
     late: Vec<Ask>,
     platform: Platform,
+    phones: Phones,
     pub alarms: Vec<Alarm>,
     /// The facts could not be folded any more.
     pub ruined: bool,
@@ -191,6 +199,7 @@ impl World {
             calls: Vec::new(),
             late: Vec::new(),
             platform: Platform::default(),
+            phones: Phones::default(),
             alarms: Vec::new(),
             ruined: false,
         }
@@ -352,7 +361,7 @@ impl World {
         if self.left.leaves > 0 && payment.phase().claim().is_some() {
             moves.push(Move::PhoneLeaves);
         }
-        if self.left.confirms > 0 && payment.phase().claim().is_some() {
+        if self.left.confirms > 0 && (payment.phase().claim().is_some() || !self.phones.asked.is_empty()) {
             moves.push(Move::Confirms(1));
             if self.plan.second_phone > 0 {
                 moves.push(Move::Confirms(2));
@@ -362,11 +371,7 @@ impl World {
             moves.push(Move::Declines);
         }
         if self.left.presents > 0 {
-            let held = self.durable.iter().filter_map(|stamped| match stamped.fact {
-                Fact::Permitted(attempt, _) => Some(Move::Presents(attempt)),
-                _ => None,
-            });
-            moves.extend(held);
+            moves.extend(self.phones.permits.iter().copied().map(Move::Presents));
         }
         if matches!(payment.phase(), Phase::Paid(..)) && self.left.refunds > 0 {
             moves.extend([Move::Refund(1), Move::Refund(2)]);
@@ -516,7 +521,7 @@ impl World {
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.left, self.now, self.merchant_asked, self.ruined).hash(state);
-        (&self.outbox, &self.calls, &self.late, &self.platform).hash(state);
+        (&self.outbox, &self.calls, &self.late, &self.platform, &self.phones).hash(state);
         match self.live() {
             None => 0u8.hash(state),
             Some(payment) => {
@@ -576,7 +581,7 @@ fn hash_effect<H: Hasher>(effect: &Effect, state: &mut H) {
     std::mem::discriminant(effect).hash(state);
     match effect {
         Effect::AskPermit(attempt) | Effect::Inquire(attempt) => attempt.hash(state),
-        Effect::TellPayer(payer) => payer.hash(state),
+        Effect::AskPayer(payer) | Effect::TellPayer(payer) => payer.hash(state),
         Effect::Raise(alarm) => alarm.hash(state),
         Effect::AskMerchant | Effect::Owe | Effect::TellTerminal => {}
     }

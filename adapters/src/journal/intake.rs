@@ -1,14 +1,20 @@
 //! Where appends are put in order and wait for the next flush, and where their askers wait for the disk.
 //!
 //! One short lock: a seq is given out and the entries are moved, nothing more. It never waits for the disk and
-//! knows nothing of it. Its length is bounded by the permits taken at the edge; past `pending_max` the journal
+//! knows nothing of it. What somebody waits for is flushed at once; the rest rides along with it, or goes alone after
+//! [`RIDES`]. Its length is bounded by the permits taken at the edge; past `pending_max` the journal
 //! reports that only the reserve is left, so that a slow disk sheds new work.
 use super::record::Location;
 use actors::domain::journal::{Entry, Seq};
 use actors::domain::time::Timestamp;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+/// How long what nobody waits for may stay out of the disk's sight.
+pub const RIDES: Duration = Duration::from_millis(20);
 
 /// What was appended by one call: it becomes durable together.
 #[derive(Debug)]
@@ -52,6 +58,8 @@ struct Queue {
     next_seq: u64,
     calls: Vec<Call>,
     waiters: Vec<(u64, oneshot::Sender<()>)>,
+    /// Somebody waits for everything up to here.
+    wanted: u64,
     nudged: bool,
     stopping: bool,
 }
@@ -63,6 +71,7 @@ impl Intake {
             next_seq: last.0.saturating_add(1),
             calls: Vec::new(),
             waiters: Vec::new(),
+            wanted: last.0,
             nudged: false,
             stopping: false,
         };
@@ -105,20 +114,30 @@ impl Intake {
         last
     }
 
-    /// Everything queued, in order, as soon as there is something or somebody nudged; `None` once stopped and empty.
+    /// Everything queued, in order, as soon as somebody waits for any of it, or has waited long enough for company, or
+    /// somebody nudged; `None` once stopped and empty.
     pub async fn next(&self) -> Option<Vec<Call>> {
+        let mut goes_at: Option<Instant> = None;
         loop {
-            {
+            let rides = {
                 let mut queue = self.queue();
-                if !queue.calls.is_empty() || queue.nudged {
+                let is_late = goes_at.is_some_and(|at| at <= Instant::now());
+                if queue.is_due() || is_late {
                     queue.nudged = false;
                     return Some(std::mem::take(&mut queue.calls));
                 }
                 if queue.stopping {
                     return None;
                 }
+                !queue.calls.is_empty()
+            };
+            if rides {
+                let at = *goes_at.get_or_insert_with(|| Instant::now() + RIDES);
+                // Looks again in either case.
+                timeout_at(at, self.wake.notified()).await.ok();
+            } else {
+                self.wake.notified().await;
             }
-            self.wake.notified().await;
         }
     }
 
@@ -171,28 +190,52 @@ impl Intake {
         self.pending.load(Ordering::Relaxed)
     }
 
-    /// Completes once everything up to `seq` is durable; never, if the journal ends before.
+    /// Has everything up to `seq` flushed, and completes once it is durable; never, if the journal ends before.
     pub fn wait(&self, seq: Seq) -> impl Future<Output = ()> + Send + 'static {
-        let receiver = {
-            let mut queue = self.queue();
-            if self.is_durable(seq) {
-                None
-            } else {
-                let (sender, receiver) = oneshot::channel();
-                queue.waiters.push((seq.0, sender));
-                Some(receiver)
-            }
-        };
-        async move {
-            if let Some(receiver) = receiver
-                && receiver.await.is_err()
-            {
-                std::future::pending::<()>().await;
-            }
+        completed(self.waiter(seq, true))
+    }
+
+    /// Completes once everything up to `seq` is durable, whenever that is.
+    pub fn watch(&self, seq: Seq) -> impl Future<Output = ()> + Send + 'static {
+        completed(self.waiter(seq, false))
+    }
+
+    fn waiter(&self, seq: Seq, hurries: bool) -> Option<oneshot::Receiver<()>> {
+        let mut queue = self.queue();
+        if self.is_durable(seq) {
+            return None;
         }
+        let (sender, receiver) = oneshot::channel();
+        queue.waiters.push((seq.0, sender));
+        let was_due = queue.is_due();
+        if hurries {
+            queue.wanted = queue.wanted.max(seq.0);
+        }
+        let has_become_due = queue.is_due() && !was_due;
+        drop(queue);
+        if has_become_due {
+            self.wake.notify_one();
+        }
+        Some(receiver)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// Whether the writer should go at once.
+    fn is_due(&self) -> bool {
+        let is_waited_for = self.calls.first().is_some_and(|call| call.first_seq <= self.wanted);
+        self.nudged || is_waited_for || (self.stopping && !self.calls.is_empty())
+    }
+}
+
+async fn completed(receiver: Option<oneshot::Receiver<()>>) {
+    if let Some(receiver) = receiver
+        && receiver.await.is_err()
+    {
+        std::future::pending::<()>().await;
     }
 }

@@ -48,7 +48,7 @@ impl Tail {
     /// The next durable records, at most about `max`; waits until its position moves. Empty where there are only
     /// copies that retention made. Can be dropped while it waits.
     pub async fn next(&mut self, max: usize) -> Result<Vec<Recorded>, TailFault> {
-        self.shared.intake.wait(self.next).await;
+        self.shared.intake.watch(self.next).await;
         self.read(max.max(1))
     }
 

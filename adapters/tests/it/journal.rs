@@ -3,6 +3,7 @@ mod contract;
 mod crashes;
 mod damage;
 mod golden;
+mod riding;
 mod rig;
 mod snapshots;
 mod tail;

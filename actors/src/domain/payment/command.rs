@@ -1,7 +1,7 @@
 //! What a step wants done: facts to journal first, then effects, and a verdict for whoever sent the event.
 //!
 //! The order is the promise "write before you speak": no effect leaves before the facts of its step, and of
-//! every step before it, are on disk.
+//! every step before it, are on disk. One does, by name: [`Effect::AskPayer`].
 use super::outcome::{Effect as Undone, Failure};
 use super::phase::{Attempt, Claim, Consent, Deal, Digest32, Interface, Receipt, Undoing};
 use crate::domain::identity::{Keeper, PayerId, RefundId};
@@ -107,6 +107,10 @@ pub enum Effect {
     Inquire(Attempt),
     /// The outbox has something new to pay: see [`super::Payment::debts`].
     Owe,
+    /// This payer's word is wanted: the phone is shown the question, or a permit that is used through the switch, as soon as the
+    /// journal has the facts in its order, before the disk has them. A crash may take back what was asked, and nothing else: the payer's
+    /// word is a fact after them in the same journal, so whatever rests on it rests on them too.
+    AskPayer(PayerId),
     /// This payer's view of the payment has changed; the phone is told.
     TellPayer(PayerId),
     /// The terminal's view has changed; whoever waits for it is told.

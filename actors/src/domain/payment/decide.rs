@@ -62,7 +62,7 @@ impl Payment {
                 let deal = Deal { order: (**order).clone(), admission };
                 let opened = Commands::taken().record(Fact::Opened(Box::new(deal)));
                 match order.payer() {
-                    Some(payer) => opened.then(Effect::TellPayer(payer)),
+                    Some(payer) => opened.then(Effect::AskPayer(payer)),
                     None => opened,
                 }
             }
@@ -83,7 +83,7 @@ impl Payment {
     fn phone_came(&self, claim: Claim) -> Commands {
         match &self.phase {
             Phase::AwaitPhone(_) => {
-                Commands::taken().record(Fact::PhoneCame(claim)).then(Effect::TellPayer(claim.payer))
+                Commands::taken().record(Fact::PhoneCame(claim)).then(Effect::AskPayer(claim.payer))
             }
             Phase::AwaitConfirmation(deal, shown, _)
                 if shown.epoch < claim.epoch && deal.order.payer().is_none() =>
@@ -91,7 +91,7 @@ impl Payment {
                 Commands::taken()
                     .record(Fact::PhoneCame(claim))
                     .then(Effect::TellPayer(shown.payer))
-                    .then(Effect::TellPayer(claim.payer))
+                    .then(Effect::AskPayer(claim.payer))
             }
             _ => Commands::already(),
         }
@@ -183,9 +183,13 @@ impl Payment {
         }
         let nothing_there = attempt == Attempt::FIRST && *asked == Asked::Once;
         match outcome {
-            PermitOutcome::Granted(interface) => Commands::taken()
-                .record(Fact::Permitted(attempt, interface))
-                .then(Effect::TellPayer(consent.claim.payer)),
+            PermitOutcome::Granted(interface) => {
+                let payer = consent.claim.payer;
+                // With a permit that is good at the platform's own door the money can move without another word to us.
+                let at_once = interface.is_relayed() || is_planted(Bug::PermitShownUnwritten);
+                let shown = if at_once { Effect::AskPayer(payer) } else { Effect::TellPayer(payer) };
+                Commands::taken().record(Fact::Permitted(attempt, interface)).then(shown)
+            }
             PermitOutcome::Refused(refusal) if nothing_there => self.declined(refusal),
             PermitOutcome::Refused(refusal) => self.undo(refusal),
             PermitOutcome::NotSent if nothing_there => self.declined(Refusal::PlatformUnreachable),

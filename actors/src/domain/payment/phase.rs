@@ -120,6 +120,13 @@ pub struct Interface {
     pub expires: Deadline,
 }
 
+impl Interface {
+    /// Whether the credential goes through the switch, so that the permit is of no use without it.
+    pub const fn is_relayed(&self) -> bool {
+        self.url.is_empty()
+    }
+}
+
 /// The platform's word that the money moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

@@ -65,6 +65,7 @@ struct Books {
     inquiries: VecDeque<Act<InquiryOutcome>>,
     reversals: VecDeque<Act<ReversalOutcome>>,
     refunds: VecDeque<Act<RefundOutcome>>,
+    relays: bool,
 }
 
 /// The bank. It outlives the switch's crashes.
@@ -99,8 +100,13 @@ impl Bank {
     /// From now on it is a good platform again.
     pub fn calms_down(&self) {
         let mut books = self.books();
-        let Books { accounts, calls, .. } = std::mem::take(&mut *books);
-        *books = Books { accounts, calls, ..Books::default() };
+        let Books { accounts, calls, relays, .. } = std::mem::take(&mut *books);
+        *books = Books { accounts, calls, relays, ..Books::default() };
+    }
+
+    /// From now on credentials come through the switch.
+    pub fn relays(&self) {
+        self.books().relays = true;
     }
 
     /// What the books say of a payment.
@@ -187,7 +193,11 @@ impl Platform for Bank {
             }
             account.permits.push(ask.attempt.number());
             let far = Deadline::at(Timestamp::from_micros(u64::MAX));
-            PermitOutcome::Granted(interface(ask.payment, ask.attempt, far))
+            let mut interface = interface(ask.payment, ask.attempt, far);
+            if books.relays {
+                interface.url = "".into();
+            }
+            PermitOutcome::Granted(interface)
         })
     }
 

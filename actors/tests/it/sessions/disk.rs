@@ -1,4 +1,4 @@
-//! Write before you speak: while the disk is busy, nobody hears and nobody is asked.
+//! Write before you speak: while the disk is busy, nobody hears and nobody is asked, but for the payer whose word is wanted.
 use super::{bring_to, refusal};
 use crate::house::bank::{Act, Call, RIGHT};
 use crate::house::{Estate, SECOND, euro, id_of, key, pass, payer, settle, till};
@@ -6,7 +6,7 @@ use actors::domain::identity::RefundId;
 use actors::domain::payment::phase::Attempt;
 use actors::domain::response_code::Refusal;
 use actors::payer::Change;
-use actors::ports::journal::Room;
+use actors::ports::journal::{Journal, Room};
 use actors::ports::platform::SealedCredential;
 use actors::report::Until;
 use actors::switchboard::Refused;
@@ -40,6 +40,164 @@ fn a_claim_is_not_granted_before_it_is_durable_and_no_phone_is_told_of_a_payment
         house.journal.inner.release();
         granted.await.unwrap().unwrap();
         assert!(matches!(listening.changes.recv().await, Some(Change::Payment(..))));
+    });
+}
+
+#[test]
+fn who_stands_there_is_asked_at_once_but_the_terminal_hears_nothing_and_the_yes_leads_nowhere() {
+    Estate::new().live(async |house| {
+        house.stand(payer(1), till(1)).await.unwrap();
+        let mut listening = house.board.listen(payer(1), None, house.by()).await.unwrap();
+        house.journal.inner.hold();
+        let (board, by, order) = (house.board.clone(), house.by(), house.order(till(1), "sale", "12.50"));
+        let told =
+            actix_rt::spawn(async move { board.place(order, Until::Leaves("await_merchant"), by).await });
+        settle().await;
+        assert!(matches!(listening.changes.try_recv(), Ok(Change::Payment(..))), "the phone is asked");
+        let card = house.card(payer(1)).await;
+        assert_eq!(card.payment.phase().name(), "await_confirmation");
+        let confirming = house.confirm_card(&card, Until::Recorded);
+        let watching = async {
+            pass(SECOND).await;
+            assert!(!told.is_finished(), "the terminal");
+            assert_eq!(house.bank.calls(), []);
+            assert!(listening.changes.try_recv().is_err(), "the phone hears of its yes");
+            house.journal.inner.release();
+        };
+        let (confirmed, ()) = tokio::join!(confirming, watching);
+        confirmed.unwrap();
+        told.await.unwrap().unwrap();
+        settle().await;
+        assert_eq!(house.bank.calls(), [Call::Permit(id_of(till(1), "sale"), 1)]);
+    });
+}
+
+#[test]
+fn a_permit_is_shown_at_once_to_who_waits_for_it_and_who_listens() {
+    Estate::new().live(async |house| {
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        let mut listening = house.board.listen(payer(1), None, house.by()).await.unwrap();
+        house.bank.relays();
+        house.bank.on_permit(Act::Late(SECOND));
+        let card = house.card(payer(1)).await;
+        let watching = async {
+            pass(SECOND / 2).await;
+            house.journal.inner.hold();
+        };
+        let (shown, ()) = tokio::join!(house.confirm_card(&card, Until::Permitted), watching);
+        assert_eq!(shown.unwrap().payment.phase().name(), "await_payment");
+        settle().await;
+        let phases: Vec<_> = std::iter::from_fn(|| listening.changes.try_recv().ok())
+            .map(|change| match change {
+                Change::Payment(_, card) => card.payment.phase().name(),
+                Change::Resync(_) => "resync",
+            })
+            .collect();
+        assert_eq!(phases, ["await_permit", "await_payment"]);
+        assert!(
+            !house.journal.inner.is_durable(house.journal.inner.end()),
+            "and all that before the disk has it"
+        );
+    });
+}
+
+#[test]
+fn a_permit_that_is_good_at_the_platforms_own_door_is_not_shown_before_it_is_durable() {
+    Estate::new().live(async |house| {
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        let mut listening = house.board.listen(payer(1), None, house.by()).await.unwrap();
+        house.bank.on_permit(Act::Late(SECOND));
+        let card = house.card(payer(1)).await;
+        let holding = async {
+            pass(SECOND / 2).await;
+            while listening.changes.try_recv().is_ok() {}
+            house.journal.inner.hold();
+            pass(SECOND).await;
+            assert!(listening.changes.try_recv().is_err(), "the phone that listens");
+            house.journal.inner.release();
+        };
+        let began = house.now();
+        let (shown, ()) = tokio::join!(house.confirm_card(&card, Until::Permitted), holding);
+        assert_eq!(shown.unwrap().payment.phase().name(), "await_payment");
+        assert!(house.now().since(began) >= SECOND * 3 / 2, "the phone that waits");
+    });
+}
+
+#[test]
+fn no_credential_leaves_under_a_permit_that_is_not_durable() {
+    Estate::new().live(async |house| {
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.bank.relays();
+        house.bank.on_permit(Act::Late(SECOND));
+        let card = house.card(payer(1)).await;
+        let holding = async {
+            pass(SECOND / 2).await;
+            house.journal.inner.hold();
+        };
+        let (shown, ()) = tokio::join!(house.confirm_card(&card, Until::Permitted), holding);
+        shown.unwrap();
+        let paying = house.pay(payer(1), RIGHT);
+        let watching = async {
+            pass(SECOND).await;
+            assert_eq!(house.bank.count(|call| matches!(call, Call::Pay(..))), 0);
+            house.journal.inner.release();
+        };
+        let (told, ()) = tokio::join!(paying, watching);
+        assert_eq!(told.unwrap().payment.phase().name(), "paid");
+    });
+}
+
+#[test]
+fn what_was_asked_and_a_crash_took_back_is_asked_again_when_the_terminal_repeats() {
+    let mut estate = Estate::new();
+    let card = estate.live(async |house| {
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.journal.inner.hold();
+        let (board, by, order) = (house.board.clone(), house.by(), house.order(till(1), "sale", "12.50"));
+        actix_rt::spawn(async move { board.place(order, Until::Decided, by).await });
+        settle().await;
+        house.card(payer(1)).await
+    });
+    estate.live(async |house| {
+        assert_eq!(house.cards(payer(1)).await, [], "a phone that comes back finds nothing");
+        let confirmed = house.confirm_card(&card, Until::Permitted).await;
+        assert!(matches!(confirmed, Err(Refused::NoSuchPayment)), "{confirmed:?}");
+        let waiting = house.wait(till(1), "sale", "12.50");
+        settle().await;
+        assert_eq!(house.card(payer(1)).await.payment.id(), card.payment.id());
+        house.confirm_card(&card, Until::Permitted).await.unwrap();
+        house.pay(payer(1), RIGHT).await.unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap().payment.phase().name(), "paid");
+        assert_eq!(house.bank.count(|call| matches!(call, Call::Pay(..))), 1);
+    });
+}
+
+#[test]
+fn a_permit_that_was_shown_and_a_crash_took_back_is_good_when_the_platform_has_said_it_again() {
+    let mut estate = Estate::new();
+    let id = estate.live(async |house| {
+        house.stand(payer(1), till(1)).await.unwrap();
+        house.place(till(1), "sale", "12.50").await.unwrap();
+        house.bank.relays();
+        house.bank.on_permit(Act::Late(SECOND));
+        let card = house.card(payer(1)).await;
+        let watching = async {
+            pass(SECOND / 2).await;
+            house.journal.inner.hold();
+        };
+        let (shown, ()) = tokio::join!(house.confirm_card(&card, Until::Permitted), watching);
+        assert_eq!(shown.unwrap().payment.phase().name(), "await_payment");
+        card.payment.id()
+    });
+    estate.live(async |house| {
+        settle().await;
+        assert_eq!(house.bank.count(|call| *call == Call::Permit(id, 1)), 2);
+        let told = house.present(payer(1), id, Attempt::FIRST, RIGHT).await.unwrap();
+        assert_eq!(told.payment.phase().name(), "paid");
+        assert_eq!(house.bank.count(|call| matches!(call, Call::Pay(..))), 1);
     });
 }
 

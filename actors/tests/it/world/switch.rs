@@ -1,6 +1,6 @@
 //! The switch of the model: the machine behind a disk that lags, an outbox, and the rules that can be broken.
 use super::{Ask, Batch, Broken, Call, Choice, Word, World, payment_outcome};
-use crate::life::{TERMS, admission, interface, order_of, receipt, till};
+use crate::life::{TERMS, admission, order_of, receipt, relayed, till};
 use actors::domain::order::Terms;
 use actors::domain::outbox::DebtKind;
 use actors::domain::payment::command::{Commands, Effect, Fact, Verdict};
@@ -128,6 +128,7 @@ impl World {
     pub(super) fn take(&mut self, payment: Payment, commands: Commands, relay: Option<Attempt>) {
         let facts = commands.facts.into_iter().map(|fact| Stamped { at: self.now, fact }).collect();
         let mut batch = Batch { facts, effects: commands.effects, relay, payment: payment.clone() };
+        self.ask_phone(&payment, &batch.effects);
         self.live = Some(Arc::new(payment));
         if self.plan.broken == Some(Broken::SpeaksBeforeTheDisk) {
             let effects = std::mem::take(&mut batch.effects);
@@ -141,6 +142,18 @@ impl World {
             while !self.pending.is_empty() {
                 self.flush();
             }
+        }
+    }
+
+    /// A phone is asked, and shown a permit, before the disk has it. It may be told again later, and learns nothing by it.
+    fn ask_phone(&mut self, payment: &Payment, effects: &[Effect]) {
+        if !effects.iter().any(|effect| matches!(effect, Effect::AskPayer(_) | Effect::TellPayer(_))) {
+            return;
+        }
+        match payment.phase() {
+            Phase::AwaitConfirmation(_, claim, _) => _ = self.phones.asked.insert(claim.epoch),
+            Phase::AwaitPayment(_, _, attempt, _) => _ = self.phones.permits.insert(*attempt),
+            _ => {}
         }
     }
 
@@ -161,7 +174,7 @@ impl World {
                 Effect::Owe if self.plan.broken == Some(Broken::DebtForgotten) => {}
                 Effect::Owe => self.owe(payment),
                 Effect::TellTerminal => self.tell_terminal(payment.outcome()),
-                Effect::TellPayer(_) => {}
+                Effect::AskPayer(_) | Effect::TellPayer(_) => {}
                 Effect::Raise(alarm) => self.alarms.push(*alarm),
             }
         }
@@ -257,7 +270,7 @@ impl World {
         match ask {
             Ask::Permit(attempt) => {
                 let outcome = match word {
-                    Word::Yes => PermitOutcome::Granted(interface(self.permitted_at(attempt), attempt)),
+                    Word::Yes => PermitOutcome::Granted(relayed(self.permitted_at(attempt), attempt)),
                     Word::Nothing => PermitOutcome::Unknown,
                     _ => PermitOutcome::Refused(Refusal::NotPermitted),
                 };

@@ -79,6 +79,7 @@ fn no_segment_is_prepared_over_the_one_that_is_being_taken_into_use() {
         let writer = tokio::spawn(writer.run());
         for call in history(12) {
             let last = journal.append(samples::BEGIN, call);
+            let _wanted = journal.durable(last);
             while !journal.is_durable(last) {
                 assert!(!writer.is_finished(), "the writer found no segment");
                 disk.let_the_caretaker_work();

@@ -96,7 +96,7 @@ pub async fn confirm_payment(
     let report = if wait.is_zero() {
         board.confirm(id, consent, money, Until::Recorded, doors.soon()).await
     } else {
-        let waited = board.confirm(id, consent, money, Until::Leaves("await_permit"), doors.by(wait)).await;
+        let waited = board.confirm(id, consent, money, Until::Permitted, doors.by(wait)).await;
         or_as_it_stands(waited, look).await
     }?;
     Ok(answer(&doors, prefer, &report))
