@@ -303,6 +303,8 @@ impl Keeping {
         self.drop_what_says_nothing();
         if !self.drafted.is_empty() {
             self.unspoken.push_back((self.appended, std::mem::take(&mut self.drafted)));
+            // It is waited for only when what is waited for now has come.
+            desk.world().journal.hurry(self.appended);
         }
         for id in self.decided.drain(..) {
             desk.world().rooms().sessions.gate().done(self.owner, id);

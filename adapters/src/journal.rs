@@ -226,6 +226,10 @@ impl Journal for FileJournal {
         self.shared.intake.append(at, entries)
     }
 
+    fn hurry(&self, seq: Seq) {
+        self.shared.intake.hurry(seq);
+    }
+
     fn durable(&self, seq: Seq) -> Answer<()> {
         Box::pin(self.shared.intake.wait(seq))
     }

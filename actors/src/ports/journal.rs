@@ -13,7 +13,10 @@ pub trait Journal: Send + Sync {
     /// otherwise soon, with what comes next.
     fn append(&self, at: Timestamp, entries: Vec<Entry>) -> Seq;
 
-    /// Completes once everything up to `seq` is durable.
+    /// Somebody will wait for everything up to `seq`: it need not look for company.
+    fn hurry(&self, seq: Seq);
+
+    /// Completes once everything up to `seq` is durable, and hurries it.
     fn durable(&self, seq: Seq) -> Answer<()>;
 
     /// Whether everything up to `seq` is durable.

@@ -153,6 +153,8 @@ impl Journal for MemoryJournal {
         log.last()
     }
 
+    fn hurry(&self, _: Seq) {}
+
     fn durable(&self, seq: Seq) -> Answer<()> {
         self.once_durable(seq, |_| ())
     }

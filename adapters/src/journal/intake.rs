@@ -195,6 +195,11 @@ impl Intake {
         completed(self.waiter(seq, true))
     }
 
+    /// Has everything up to `seq` flushed.
+    pub fn hurry(&self, seq: Seq) {
+        self.hurried(self.queue(), seq);
+    }
+
     /// Completes once everything up to `seq` is durable, whenever that is.
     pub fn watch(&self, seq: Seq) -> impl Future<Output = ()> + Send + 'static {
         completed(self.waiter(seq, false))
@@ -207,16 +212,20 @@ impl Intake {
         }
         let (sender, receiver) = oneshot::channel();
         queue.waiters.push((seq.0, sender));
-        let was_due = queue.is_due();
         if hurries {
-            queue.wanted = queue.wanted.max(seq.0);
+            self.hurried(queue, seq);
         }
+        Some(receiver)
+    }
+
+    fn hurried(&self, mut queue: MutexGuard<'_, Queue>, seq: Seq) {
+        let was_due = queue.is_due();
+        queue.wanted = queue.wanted.max(seq.0);
         let has_become_due = queue.is_due() && !was_due;
         drop(queue);
         if has_become_due {
             self.wake.notify_one();
         }
-        Some(receiver)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

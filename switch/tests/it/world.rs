@@ -371,6 +371,8 @@ impl Journal for MemoryJournal {
         Seq(u64::try_from(log.records.len()).unwrap())
     }
 
+    fn hurry(&self, _: Seq) {}
+
     fn durable(&self, _: Seq) -> Answer<()> {
         Box::pin(ready(()))
     }

@@ -205,6 +205,9 @@ impl Journal for TrappedJournal {
         assert!(trap != Some(Trap::After), "the journal breaks its writer after the fact");
         seq
     }
+    fn hurry(&self, seq: Seq) {
+        self.inner.hurry(seq);
+    }
     fn durable(&self, seq: Seq) -> Answer<()> {
         self.inner.durable(seq)
     }

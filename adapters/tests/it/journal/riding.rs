@@ -58,6 +58,21 @@ fn whoever_waits_for_what_is_there_already_has_it_flushed_at_once() {
 }
 
 #[test]
+fn what_is_hurried_does_not_look_for_company() {
+    run(async {
+        let disk = SimulatedDisk::new();
+        let rig = Rig::open(&disk, SMALL).await.unwrap();
+        let mut tail = rig.journal.tail(Seq(1));
+        let rider = rig.journal.append(samples::BEGIN, vec![samples::bound(1, 1)]);
+        let began = tokio::time::Instant::now();
+        rig.journal.hurry(rider);
+        assert_eq!(tail.next(10).await.unwrap().len(), 1);
+        assert!(began.elapsed() < Duration::from_millis(1), "{:?}", began.elapsed());
+        rig.stop().await;
+    });
+}
+
+#[test]
 fn a_stop_takes_what_nobody_waits_for_along() {
     run(async {
         let disk = SimulatedDisk::new();
