@@ -16,6 +16,8 @@ const FAKETIME: [&str; 3] = [
     "/usr/lib/faketime/libfaketimeMT.so.1",
 ];
 const SHIFTS: [&str; 4] = ["-26h", "-3h", "+3h", "+26h"];
+/// Syncs of a sale that somebody waits for: bound, consented, presented, settled.
+const SYNCS: u64 = 4;
 /// The operator takes so long to notice.
 const WRONG_FOR: Duration = Duration::from_secs(3);
 
@@ -45,7 +47,7 @@ async fn moved(library: &str, shift: &str, syncs: u64) -> usize {
     let mut stage = Stage::open(60_000_000).await;
     let mut moves = 0;
     for story in [Story::Sale, Story::Reversal, Story::Refund] {
-        for nth in (1..=6).rev().step_by(usize::try_from(6 / syncs.clamp(1, 6)).unwrap()) {
+        for nth in (1..=SYNCS).rev().step_by(usize::try_from(SYNCS / syncs.clamp(1, SYNCS)).unwrap()) {
             stage.refreshed(story).await;
             let dial = Dial::set(&stage, shift);
             let mut command = turnout();
