@@ -1,8 +1,8 @@
 //! Write before you speak: while the disk is busy, nobody hears and nobody is asked, but for the payer whose word is wanted.
 use super::{bring_to, refusal};
 use crate::house::bank::{Act, Call, RIGHT};
-use crate::house::{Estate, SECOND, euro, id_of, key, pass, payer, settle, till};
-use actors::domain::identity::RefundId;
+use crate::house::{Estate, House, SECOND, euro, id_of, key, pass, payer, settle, till};
+use actors::domain::identity::{PaymentId, RefundId};
 use actors::domain::payment::phase::Attempt;
 use actors::domain::response_code::Refusal;
 use actors::payer::Change;
@@ -72,21 +72,27 @@ fn who_stands_there_is_asked_at_once_but_the_terminal_hears_nothing_and_the_yes_
     });
 }
 
+/// A permit that is used through the switch has come, and is shown, while the disk is busy.
+async fn permitted_while_the_disk_is_busy(house: &House) -> PaymentId {
+    house.stand(payer(1), till(1)).await.unwrap();
+    house.place(till(1), "sale", "12.50").await.unwrap();
+    house.bank.relays();
+    house.bank.on_permit(Act::Late(SECOND));
+    let card = house.card(payer(1)).await;
+    let holding = async {
+        pass(SECOND / 2).await;
+        house.journal.inner.hold();
+    };
+    let (shown, ()) = tokio::join!(house.confirm_card(&card, Until::Permitted), holding);
+    assert_eq!(shown.unwrap().payment.phase().name(), "await_payment");
+    card.payment.id()
+}
+
 #[test]
 fn a_permit_is_shown_at_once_to_who_waits_for_it_and_who_listens() {
     Estate::new().live(async |house| {
-        house.stand(payer(1), till(1)).await.unwrap();
-        house.place(till(1), "sale", "12.50").await.unwrap();
         let mut listening = house.board.listen(payer(1), None, house.by()).await.unwrap();
-        house.bank.relays();
-        house.bank.on_permit(Act::Late(SECOND));
-        let card = house.card(payer(1)).await;
-        let watching = async {
-            pass(SECOND / 2).await;
-            house.journal.inner.hold();
-        };
-        let (shown, ()) = tokio::join!(house.confirm_card(&card, Until::Permitted), watching);
-        assert_eq!(shown.unwrap().payment.phase().name(), "await_payment");
+        permitted_while_the_disk_is_busy(house).await;
         settle().await;
         let phases: Vec<_> = std::iter::from_fn(|| listening.changes.try_recv().ok())
             .map(|change| match change {
@@ -94,7 +100,7 @@ fn a_permit_is_shown_at_once_to_who_waits_for_it_and_who_listens() {
                 Change::Resync(_) => "resync",
             })
             .collect();
-        assert_eq!(phases, ["await_permit", "await_payment"]);
+        assert_eq!(phases, ["await_confirmation", "await_permit", "await_payment"]);
         assert!(
             !house.journal.inner.is_durable(house.journal.inner.end()),
             "and all that before the disk has it"
@@ -128,17 +134,7 @@ fn a_permit_that_is_good_at_the_platforms_own_door_is_not_shown_before_it_is_dur
 #[test]
 fn no_credential_leaves_under_a_permit_that_is_not_durable() {
     Estate::new().live(async |house| {
-        house.stand(payer(1), till(1)).await.unwrap();
-        house.place(till(1), "sale", "12.50").await.unwrap();
-        house.bank.relays();
-        house.bank.on_permit(Act::Late(SECOND));
-        let card = house.card(payer(1)).await;
-        let holding = async {
-            pass(SECOND / 2).await;
-            house.journal.inner.hold();
-        };
-        let (shown, ()) = tokio::join!(house.confirm_card(&card, Until::Permitted), holding);
-        shown.unwrap();
+        permitted_while_the_disk_is_busy(house).await;
         let paying = house.pay(payer(1), RIGHT);
         let watching = async {
             pass(SECOND).await;
@@ -178,20 +174,7 @@ fn what_was_asked_and_a_crash_took_back_is_asked_again_when_the_terminal_repeats
 #[test]
 fn a_permit_that_was_shown_and_a_crash_took_back_is_good_when_the_platform_has_said_it_again() {
     let mut estate = Estate::new();
-    let id = estate.live(async |house| {
-        house.stand(payer(1), till(1)).await.unwrap();
-        house.place(till(1), "sale", "12.50").await.unwrap();
-        house.bank.relays();
-        house.bank.on_permit(Act::Late(SECOND));
-        let card = house.card(payer(1)).await;
-        let watching = async {
-            pass(SECOND / 2).await;
-            house.journal.inner.hold();
-        };
-        let (shown, ()) = tokio::join!(house.confirm_card(&card, Until::Permitted), watching);
-        assert_eq!(shown.unwrap().payment.phase().name(), "await_payment");
-        card.payment.id()
-    });
+    let id = estate.live(async |house| permitted_while_the_disk_is_busy(house).await);
     estate.live(async |house| {
         settle().await;
         assert_eq!(house.bank.count(|call| *call == Call::Permit(id, 1)), 2);

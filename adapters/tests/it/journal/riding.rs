@@ -6,6 +6,14 @@ use actors::ports::journal::Journal;
 use adapters::disk::simulated::SimulatedDisk;
 use std::time::Duration;
 
+/// A journal with one record that nobody waits for.
+async fn with_a_rider() -> (SimulatedDisk, Rig, Seq) {
+    let disk = SimulatedDisk::new();
+    let rig = Rig::open(&disk, SMALL).await.unwrap();
+    let rider = rig.journal.append(samples::BEGIN, vec![samples::bound(1, 1)]);
+    (disk, rig, rider)
+}
+
 #[test]
 fn what_nobody_waits_for_goes_with_what_somebody_waits_for_in_one_write() {
     run(async {
@@ -29,10 +37,8 @@ fn what_nobody_waits_for_goes_with_what_somebody_waits_for_in_one_write() {
 #[test]
 fn what_nobody_waits_for_goes_alone_within_moments() {
     run(async {
-        let disk = SimulatedDisk::new();
-        let rig = Rig::open(&disk, SMALL).await.unwrap();
+        let (_disk, rig, rider) = with_a_rider().await;
         let mut tail = rig.journal.tail(Seq(1));
-        let rider = rig.journal.append(samples::BEGIN, vec![samples::bound(1, 1)]);
         // Whoever reads on waits, and hurries nobody.
         let began = tokio::time::Instant::now();
         assert_eq!(tail.next(10).await.unwrap().len(), 1);
@@ -46,9 +52,7 @@ fn what_nobody_waits_for_goes_alone_within_moments() {
 #[test]
 fn whoever_waits_for_what_is_there_already_has_it_flushed_at_once() {
     run(async {
-        let disk = SimulatedDisk::new();
-        let rig = Rig::open(&disk, SMALL).await.unwrap();
-        let rider = rig.journal.append(samples::BEGIN, vec![samples::bound(1, 1)]);
+        let (_disk, rig, rider) = with_a_rider().await;
         tokio::time::sleep(Duration::from_millis(5)).await;
         let began = tokio::time::Instant::now();
         rig.journal.durable(rider).await;
@@ -60,10 +64,8 @@ fn whoever_waits_for_what_is_there_already_has_it_flushed_at_once() {
 #[test]
 fn what_is_hurried_does_not_look_for_company() {
     run(async {
-        let disk = SimulatedDisk::new();
-        let rig = Rig::open(&disk, SMALL).await.unwrap();
+        let (_disk, rig, rider) = with_a_rider().await;
         let mut tail = rig.journal.tail(Seq(1));
-        let rider = rig.journal.append(samples::BEGIN, vec![samples::bound(1, 1)]);
         let began = tokio::time::Instant::now();
         rig.journal.hurry(rider);
         assert_eq!(tail.next(10).await.unwrap().len(), 1);
@@ -75,9 +77,7 @@ fn what_is_hurried_does_not_look_for_company() {
 #[test]
 fn a_stop_takes_what_nobody_waits_for_along() {
     run(async {
-        let disk = SimulatedDisk::new();
-        let rig = Rig::open(&disk, SMALL).await.unwrap();
-        rig.journal.append(samples::BEGIN, vec![samples::bound(1, 1)]);
+        let (disk, rig, _) = with_a_rider().await;
         rig.stop().await;
         let rig = Rig::open(&disk, SMALL).await.unwrap();
         assert_eq!(rig.entries(), [samples::bound(1, 1)]);
