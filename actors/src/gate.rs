@@ -30,6 +30,16 @@ pub const STANDING: Duration = Duration::from_millis(20);
 /// How long a door holds back an answer that says that there is too much to do: whoever hammers costs less than whoever waits.
 pub const HOLD_BACK: Duration = Duration::from_millis(300);
 
+/// A moment, as far as it matters to whoever is told no.
+const TOGETHER_US: u64 = 20_000;
+
+/// How long a no of now is held back, where they are for so long. Those of one moment go out together: it costs less to say many at once.
+pub fn held_back(now: Timestamp, hold_back: Duration) -> Duration {
+    let early = now.plus(hold_back).micros() % TOGETHER_US;
+    let late = if early == 0 { 0 } else { TOGETHER_US.saturating_sub(early) };
+    hold_back.saturating_add(Duration::from_micros(late))
+}
+
 /// What a question is about, by financial consequence: the greater class goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {

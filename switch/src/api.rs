@@ -1,7 +1,8 @@
 //! The HTTP doors: phones, terminals (with the platforms' callbacks) and admin, as factories for an actix-web `App`.
 //!
 //! A door parses, authenticates, asks the switchboard and shapes the answer; it decides nothing and keeps nothing.
-//! `App::new().configure(phones(&doors))` is a whole listener, over whatever network; no server is started here.
+//! `Porter::new(&doors, Begins::Standing).before(App::new().configure(phones(&doors)))` is a whole listener, over whatever network; no
+//! server is started here.
 //! The contract is docs/http-api.md. Next: `doors` (what they need), `table` (what surrounds every route).
 mod admin;
 mod bodies;
@@ -34,6 +35,7 @@ pub use lines::LineView;
 pub use openapi::{admin_document, phones_document, terminals_document};
 pub use overview::{ActorCounts, JournalAt, Latency, Overlook, Overview, OwedItem, OwedSum, Rates, Recent};
 pub use phones::phones;
+pub use porter::{Begins, Porter};
 pub use sse::Streams;
 pub use terminal_keys::{KeyDigests, TerminalKeys, is_key_of};
 pub use terminals::terminals;

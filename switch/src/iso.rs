@@ -13,6 +13,7 @@ pub use proof::{Dukpt, Exchange, MacKeyRule, MacRules, Proof, Proven};
 
 use crate::line::{Answered, Answering, CodeLabel, Line, MessageKind, Unmatched};
 use actors::domain::response_code::ResponseCode;
+use actors::gate::{HOLD_BACK, held_back};
 use adapters::iso8583::asked::{Told, Unfit, Wish};
 use adapters::iso8583::dialect::Dialect;
 use adapters::iso8583::message::Message;
@@ -54,7 +55,16 @@ impl IsoDoor {
 impl Answering for IsoDoor {
     fn answer(&self, line: &Arc<Line>, message: Bytes) -> LocalBoxFuture<'static, Answered> {
         let (door, line) = (self.clone(), Arc::clone(line));
-        Box::pin(async move { door.answered(&line, &message).await })
+        Box::pin(async move {
+            // In a box that is gone when the answer is there: what is held back then holds nothing else.
+            let answered = Box::pin(async { door.answered(&line, &message).await }).await;
+            drop((door, message));
+            if answered.kind.code == CodeLabel::INOPERATIVE {
+                // Its connection has one answer less to ask for meanwhile, and is read that much slower.
+                tokio::time::sleep(held_back(line.now(), HOLD_BACK)).await;
+            }
+            answered
+        })
     }
 
     fn for_peer(&self, certificate: &CertificateDer<'_>) -> Option<Arc<dyn Answering>> {

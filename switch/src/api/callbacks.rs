@@ -27,7 +27,7 @@ pub async fn take_callback(
 ) -> Result<HttpResponse, Problem> {
     let platform = PlatformId::new(request.match_info().get("platform").unwrap_or_default())
         .map_err(|_| Problem::new(Kind::NotFound, "there is no platform of this name"))?;
-    let body = whole_body(&doors, &request, payload.into_inner(), doors.settings.body_max).await?;
+    let body = whole_body(&doors, request.headers(), payload.into_inner(), doors.settings.body_max).await?;
     if is_planted(Bug::CallbackAckedEarly) {
         actix_rt::spawn(async move {
             let message = CallbackMessage { headers: &Headers(request.headers()), body: &body };

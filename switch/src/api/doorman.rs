@@ -3,14 +3,14 @@
 //! A table is filled by a door's factory; each of its resources knows its route's name, so the metrics' labels are a
 //! closed set. Nothing of what the routes mean is known here.
 use super::doors::Doors;
-use super::porter::Begins;
 use super::problem::Problem;
 use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse, Url, fn_service};
+use actix_web::dev::{RequestHead, ServiceRequest, ServiceResponse, Url, fn_service};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, HttpResponse, ResponseError, Route, web};
+use actors::gate;
 use futures_util::FutureExt;
 use futures_util::future::ready;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
@@ -20,10 +20,6 @@ use std::time::Duration;
 
 /// What an answer of the API may do in a browser: nothing.
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-
-/// A moment, as far as it matters to whoever is told no.
-const TOGETHER_US: u64 = 20_000;
-const TOGETHER: Duration = Duration::from_micros(TOGETHER_US);
 
 /// The routes of a door.
 pub struct Table<'a> {
@@ -50,17 +46,6 @@ impl<'a> Table<'a> {
 
     /// Serves `path` under the metrics' name `route`; methods that are not listed are a problem 405.
     pub fn serve<const N: usize>(&mut self, path: &str, route: &'static str, on: [On; N]) -> &mut Self {
-        self.serve_begun(path, route, Begins::Nothing, on)
-    }
-
-    /// The same where a request may begin a payment.
-    pub fn serve_begun<const N: usize>(
-        &mut self,
-        path: &str,
-        route: &'static str,
-        begins: Begins,
-        on: [On; N],
-    ) -> &mut Self {
         let allow: Vec<&str> = on.iter().map(|(method, _)| method.as_str()).collect();
         let allow = allow.join(", ");
         let refuse = move || {
@@ -72,8 +57,7 @@ impl<'a> Table<'a> {
             resource.route(served.guard(actix_web::guard::Method(method)))
         });
         let (tally, doors) = (Rc::new(Tally::of(self.door, route)), self.doors.clone());
-        let surround =
-            from_fn(move |request, next| around(Rc::clone(&tally), doors.clone(), begins, request, next));
+        let surround = from_fn(move |request, next| around(Rc::clone(&tally), doors.clone(), request, next));
         self.config.service(resource.wrap(surround));
         self
     }
@@ -107,32 +91,24 @@ pub fn delete(handler: Route) -> On {
 async fn around(
     tally: Rc<Tally>,
     doors: web::Data<Doors>,
-    begins: Begins,
-    mut asked: ServiceRequest,
+    asked: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = doors.now();
     let _inside = tally.enter();
-    let mut response = match begins.pass(&doors, &mut asked).await {
-        Ok(()) => answered(asked, next).await,
-        Err(sent_away) => asked.into_response(sent_away),
-    };
+    let mut response = answered(asked, next).await;
     let status = response.status();
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         tokio::time::sleep(held_back(&doors)).await;
     }
     guard_headers(response.headers_mut());
-    tally.count(status);
-    tally.seconds.record(doors.now().since(began).as_secs_f64());
+    tally.answered(status, doors.now().since(began));
     Ok(forgotten(response))
 }
 
-/// How long a no is held back. Those of one moment go out together: it costs less to say many at once.
-fn held_back(doors: &Doors) -> Duration {
-    let hold_back = doors.settings.hold_back;
-    let due = doors.now().plus(hold_back).micros();
-    let early = Duration::from_micros(due % TOGETHER_US);
-    if early.is_zero() { hold_back } else { hold_back.saturating_add(TOGETHER.saturating_sub(early)) }
+/// How long a no is held back.
+pub(super) fn held_back(doors: &Doors) -> Duration {
+    gate::held_back(doors.now(), doors.settings.hold_back)
 }
 
 async fn answered(asked: ServiceRequest, next: Next<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -150,10 +126,14 @@ fn forgotten(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     let mut request = ServiceRequest::from_request(request);
     request.match_info_mut().set(Url::new(Uri::default()));
-    let head = request.head_mut();
+    unsay(request.head_mut());
+    request.into_response(response)
+}
+
+/// Lets go of what a request said.
+pub(super) fn unsay(head: &mut RequestHead) {
     head.headers.clear();
     head.uri = Uri::default();
-    request.into_response(response)
 }
 
 /// Adds what guards an answer in a browser and in caches, unless the answer says otherwise itself.
@@ -172,14 +152,15 @@ pub fn guard_headers(headers: &mut HeaderMap) {
 }
 
 /// Rate, errors, duration of one route.
-struct Tally {
+pub(super) struct Tally {
     answers: [Counter; 4],
     seconds: Histogram,
     in_flight: Gauge,
 }
 
 impl Tally {
-    fn of(door: &'static str, route: &'static str) -> Self {
+    /// The handles of a route.
+    pub fn of(door: &'static str, route: &'static str) -> Self {
         let answers = |class: &'static str| counter!("turnout_http_requests_total", "door" => door, "route" => route, "class" => class);
         Self {
             answers: ["2xx", "3xx", "4xx", "5xx"].map(answers),
@@ -188,9 +169,16 @@ impl Tally {
         }
     }
 
-    fn enter(&self) -> Inside {
+    /// A request came in.
+    pub fn enter(&self) -> Inside {
         self.in_flight.increment(1.0);
         Inside(self.in_flight.clone())
+    }
+
+    /// A request had an answer of this status after so long.
+    pub fn answered(&self, status: StatusCode, after: Duration) {
+        self.count(status);
+        self.seconds.record(after.as_secs_f64());
     }
 
     fn count(&self, status: StatusCode) {
@@ -202,7 +190,7 @@ impl Tally {
 }
 
 /// A request that is inside; it leaves however it ends.
-struct Inside(Gauge);
+pub(super) struct Inside(Gauge);
 
 impl Drop for Inside {
     fn drop(&mut self) {

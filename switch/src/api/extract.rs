@@ -187,7 +187,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         Box::pin(async move {
             let doors = doors_of(&request)?;
             expect_media_type(&request, "application/json")?;
-            let body = whole_body(&doors, &request, payload, doors.settings.body_max).await?;
+            let body = whole_body(&doors, request.headers(), payload, doors.settings.body_max).await?;
             json(&body).map(Json)
         })
     }

@@ -3,18 +3,18 @@ use super::doors::Doors;
 use super::problem::{Kind, Problem};
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 use futures_util::StreamExt;
 
 /// Reads a whole body of at most `most` bytes, within the time that the settings give it.
 pub async fn whole_body(
     doors: &Doors,
-    request: &HttpRequest,
+    headers: &HeaderMap,
     mut payload: Payload,
     most: usize,
 ) -> Result<Vec<u8>, Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("a body has at most {most} bytes here"));
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most_u64(most)) {
         return Err(too_large());
     }

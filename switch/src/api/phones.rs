@@ -12,7 +12,6 @@ use super::doorman::{Table, delete, get, post, put};
 use super::doors::Doors;
 use super::openapi;
 use super::pages;
-use super::porter::Begins;
 use actix_web::web;
 pub use binding::*;
 pub use events::*;
@@ -28,7 +27,7 @@ pub fn phones(doors: &Arc<Doors>) -> impl FnOnce(&mut web::ServiceConfig) + use<
         let mut table = Table::new(config, doors, "phones");
         let binding = [put(web::to(bind)), get(web::to(look_at_binding)), delete(web::to(leave))];
         table
-            .serve_begun("/v1/binding", "binding", Begins::Standing, binding)
+            .serve("/v1/binding", "binding", binding)
             .serve("/v1/login/codes", "login_codes", [post(web::to(send_code))])
             .serve("/v1/login", "login", [post(web::to(log_in))])
             .serve("/v1/payments", "payments", [get(web::to(list_payments))])

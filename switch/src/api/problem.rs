@@ -3,7 +3,8 @@
 //! One closed set of kinds, each with its status; the detail says what to change and, where one field is to blame,
 //! which. No word of what went wrong inside leaves by here. Faults and misfits of the actors get their status here.
 use super::doorman;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use actors::answer::Fault;
 use actors::domain::payment::command::Misfit;
@@ -73,7 +74,7 @@ pub struct ProblemBody<'a> {
     /// What kind of problem it is: a stable name.
     #[serde(rename = "type")]
     #[schema(pattern = "^urn:turnout:problem:[a-z-]+$")]
-    kind: String,
+    kind: &'a str,
     /// The same for people.
     title: &'a str,
     /// The HTTP status.
@@ -88,24 +89,24 @@ pub struct ProblemBody<'a> {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
+    const fn urn(self) -> &'static str {
         match self {
-            Self::Malformed => "malformed",
-            Self::InvalidField => "invalid-field",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not-found",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::TooSlow => "too-slow",
-            Self::Conflict => "conflict",
-            Self::TooLarge => "too-large",
-            Self::UnsupportedMediaType => "unsupported-media-type",
-            Self::Unprocessable => "unprocessable",
-            Self::Crashed => "crashed",
-            Self::TooOften => "too-often",
-            Self::Overloaded => "overloaded",
-            Self::Unavailable => "unavailable",
-            Self::Late => "late",
+            Self::Malformed => "urn:turnout:problem:malformed",
+            Self::InvalidField => "urn:turnout:problem:invalid-field",
+            Self::Unauthenticated => "urn:turnout:problem:unauthenticated",
+            Self::Forbidden => "urn:turnout:problem:forbidden",
+            Self::NotFound => "urn:turnout:problem:not-found",
+            Self::MethodNotAllowed => "urn:turnout:problem:method-not-allowed",
+            Self::TooSlow => "urn:turnout:problem:too-slow",
+            Self::Conflict => "urn:turnout:problem:conflict",
+            Self::TooLarge => "urn:turnout:problem:too-large",
+            Self::UnsupportedMediaType => "urn:turnout:problem:unsupported-media-type",
+            Self::Unprocessable => "urn:turnout:problem:unprocessable",
+            Self::Crashed => "urn:turnout:problem:crashed",
+            Self::TooOften => "urn:turnout:problem:too-often",
+            Self::Overloaded => "urn:turnout:problem:overloaded",
+            Self::Unavailable => "urn:turnout:problem:unavailable",
+            Self::Late => "urn:turnout:problem:late",
         }
     }
 
@@ -214,8 +215,8 @@ impl ResponseError for Problem {
             // What is left of the body is not worth reading.
             response.force_close();
         }
-        let mut response = response.content_type(MEDIA_TYPE).json(ProblemBody {
-            kind: format!("urn:turnout:problem:{}", self.kind.name()),
+        let mut response = response.content_type(HeaderValue::from_static(MEDIA_TYPE)).json(ProblemBody {
+            kind: self.kind.urn(),
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
             detail: &self.detail,

@@ -1,10 +1,12 @@
 //! Server-Sent Events: a bounded number of streams, each with a heartbeat, an end, and a number to resume from.
 //!
-//! What is told comes from a channel or a clock; the list of payments is the truth and a stream only wakes. A stream
-//! ends when its token does, when the node drains, or when the phone does not keep up.
+//! What is told comes from a channel or a clock; the list of payments is the truth and a stream only wakes. What a payer
+//! is to act on is told at once; a step that asks nothing of anybody waits a moment, and is not told at all when the next
+//! one is there by then (`unsaid`). A stream ends when its token does, when the node drains, or when the phone does not keep up.
+mod unsaid;
+
 use super::doors::Doors;
 use super::problem::{Kind, Problem};
-use super::views::PhonePayment;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use actors::domain::time::Deadline;
@@ -12,17 +14,19 @@ use actors::payer::{Change, EventNumber, Listening};
 use bytes::Bytes;
 use futures_util::stream;
 use metrics::{Gauge, gauge};
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use unsaid::Unsaid;
 
 /// The media type.
 pub const MEDIA_TYPE: &str = "text/event-stream";
 /// What a client waits before it comes back, in milliseconds.
 const OPENING: &[u8] = b"retry: 1000\n\n";
 const HEARTBEAT: &[u8] = b": still here\n\n";
+/// How long a step waits for the next one that asks nothing of anybody.
+const MOMENT: Duration = Duration::from_millis(20);
 /// How often the overview is told.
 const OVERVIEW_EVERY: Duration = Duration::from_secs(1);
 
@@ -82,7 +86,7 @@ pub fn last_seen(text: &str) -> Option<EventNumber> {
 /// A stream of what changes for a payer.
 pub fn changes(doors: web::Data<Doors>, listening: Listening, until: Deadline, place: Place) -> HttpResponse {
     let feed = Feed {
-        missed: listening.missed.into(),
+        unsaid: Unsaid::of(listening.missed),
         changes: listening.changes,
         heartbeat: doors.settings.heartbeat,
         ends: Box::pin(tokio::time::sleep(until.left(doors.now()))),
@@ -120,7 +124,7 @@ pub fn event(name: &str, data: &str) -> Bytes {
 
 struct Feed {
     doors: web::Data<Doors>,
-    missed: VecDeque<Change>,
+    unsaid: Unsaid,
     changes: tokio::sync::mpsc::Receiver<Change>,
     heartbeat: Duration,
     ends: std::pin::Pin<Box<tokio::time::Sleep>>,
@@ -129,29 +133,28 @@ struct Feed {
 
 impl Feed {
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(change) = self.missed.pop_front() {
-            return Some(told(&self.doors, &change));
+        if self.unsaid.is_empty() {
+            tokio::select! {
+                change = self.changes.recv() => self.unsaid.add(change?),
+                () = &mut self.ends => return None,
+                _ = self.place.draining.changed() => return None,
+                () = tokio::time::sleep(self.heartbeat) => return Some(Bytes::from_static(HEARTBEAT)),
+            }
+            self.gather().await;
         }
-        tokio::select! {
-            change = self.changes.recv() => change.map(|change| told(&self.doors, &change)),
-            () = &mut self.ends => None,
-            _ = self.place.draining.changed() => None,
-            () = tokio::time::sleep(self.heartbeat) => Some(Bytes::from_static(HEARTBEAT)),
-        }
+        Some(self.unsaid.say(self.doors.roster()))
     }
-}
 
-fn told(doors: &Doors, change: &Change) -> Bytes {
-    let (number, name, data) = match change {
-        Change::Payment(number, card) => (
-            number,
-            "payment",
-            serde_json::to_string(&PhonePayment::of_card(card, doors.roster())).unwrap_or_default(),
-        ),
-        Change::Resync(number) => (number, "resync", "{}".to_owned()),
-    };
-    let EventNumber { incarnation, number } = number;
-    Bytes::from(format!("id: {incarnation}-{number}\nevent: {name}\ndata: {data}\n\n"))
+    /// Takes along what comes within a moment, unless somebody is to act on what is there.
+    async fn gather(&mut self) {
+        let moment = async {
+            while self.unsaid.may_wait() {
+                let Some(change) = self.changes.recv().await else { return };
+                self.unsaid.add(change);
+            }
+        };
+        tokio::time::timeout(MOMENT, moment).await.ok();
+    }
 }
 
 fn respond(told: impl stream::Stream<Item = Bytes> + 'static) -> HttpResponse {

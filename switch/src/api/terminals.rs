@@ -8,7 +8,6 @@ mod place;
 use super::doorman::{Table, delete, get, post};
 use super::doors::Doors;
 use super::pages;
-use super::porter::Begins;
 use super::{callbacks, openapi};
 use actix_web::web;
 pub use payments::*;
@@ -21,7 +20,7 @@ pub fn terminals(doors: &Arc<Doors>) -> impl FnOnce(&mut web::ServiceConfig) + u
     move |config| {
         let mut table = Table::new(config, doors, "terminals");
         table
-            .serve_begun("/v1/payments", "payments", Begins::Order, [post(web::to(place_payment))])
+            .serve("/v1/payments", "payments", [post(web::to(place_payment))])
             .serve("/v1/payments/{id}", "payment", [get(web::to(look_at_payment))])
             .serve("/v1/payments/{id}/reversals", "payment_reversals", [post(web::to(reverse_payment))])
             .serve("/v1/reversals", "reversals", [post(web::to(reverse_by_key))])

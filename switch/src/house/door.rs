@@ -1,6 +1,6 @@
 //! One listener: bound first, so that a taken port is found before anything is opened; served last.
 use super::{Addresses, CLOSING, tls};
-use crate::api::{self, Doors};
+use crate::api::{self, Begins, Doors, Porter};
 use crate::config::{Checked, Listener};
 use actix_rt::{Arbiter, ArbiterHandle};
 use actix_web::dev::{Server, ServerHandle};
@@ -31,9 +31,9 @@ pub(super) async fn open_doors(
     let addresses =
         Addresses { phones: phones.address()?, terminals: terminals.address()?, admin: admin.address()? };
     let servers = [
-        phones.serve(workers, most, doors, api::phones, Some(threads.clone()))?,
-        terminals.serve(workers, most, doors, api::terminals, Some(threads))?,
-        admin.serve(1, most, doors, api::admin, None)?,
+        phones.serve(workers, most, doors, (api::phones, Begins::Standing), Some(threads.clone()))?,
+        terminals.serve(workers, most, doors, (api::terminals, Begins::Order), Some(threads))?,
+        admin.serve(1, most, doors, (api::admin, Begins::Nothing), None)?,
     ];
     let handles = servers.iter().map(Server::handle).collect();
     for server in servers {
@@ -69,7 +69,7 @@ impl<'a> Door<'a> {
         workers: usize,
         connections_max: usize,
         doors: &Arc<Doors>,
-        door: fn(&Arc<Doors>) -> C,
+        (door, begins): (fn(&Arc<Doors>) -> C, Begins),
         threads: Option<mpsc::Sender<ArbiterHandle>>,
     ) -> anyhow::Result<Server>
     where
@@ -81,7 +81,7 @@ impl<'a> Door<'a> {
                 // The channel holds one thread per worker; a worker that is started anew brings no actors.
                 threads.try_send(Arbiter::current()).ok();
             }
-            App::new().configure(door(&doors))
+            Porter::new(&doors, begins).before(App::new().configure(door(&doors)))
         };
         let server = HttpServer::new(factory)
             .workers(workers)

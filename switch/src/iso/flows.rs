@@ -14,7 +14,6 @@ use actors::domain::response_code::ResponseCode;
 use actors::domain::till::Settled;
 use actors::domain::till::booking::is_part;
 use actors::domain::time::{Deadline, Timestamp};
-use actors::gate::HOLD_BACK;
 use actors::planted::{Bug, is_planted};
 use actors::ports::history::History;
 use actors::report::{Report, Until};
@@ -119,7 +118,6 @@ impl Flows {
             Err(Refused::Fault(fault @ Fault::Overloaded { .. }))
                 if self.board.send_away(order.payment()) =>
             {
-                hold_back().await;
                 return Some(Told::about(code_of_fault(fault), reference));
             }
             Err(Refused::Fault(fault)) if !is_left_alone(fault) => self.given_up(order, fault).await,
@@ -151,10 +149,8 @@ impl Flows {
 
     /// After a fault inside: what became of the sale, durably, now that nothing undecided of it stays. A repeat is told the same.
     async fn given_up(&self, order: Order, fault: Fault) -> Result<Report, Refused> {
-        if matches!(fault, Fault::Overloaded { .. }) {
-            // Too many to be told one by one: `turnout_shed_total` counts them.
-            hold_back().await;
-        } else {
+        // Too many to be told one by one: `turnout_shed_total` counts them.
+        if !matches!(fault, Fault::Overloaded { .. }) {
             tracing::info!(%fault, "a sale is given up");
         }
         let given_up = self.board.give_up(order, self.soon()).await;
@@ -283,11 +279,6 @@ impl Flows {
     fn soon(&self) -> Deadline {
         Deadline::after(self.board.now(), INSIDE_WITHIN)
     }
-}
-
-/// Its connection has one answer less to ask for meanwhile, and is read that much slower.
-async fn hold_back() {
-    tokio::time::sleep(HOLD_BACK).await;
 }
 
 fn settlement_told(settled: Result<Settled, Uncounted>) -> Told {

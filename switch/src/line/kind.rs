@@ -118,6 +118,9 @@ const CODES: [&str; 41] = [
 pub struct CodeLabel(&'static str);
 
 impl CodeLabel {
+    /// 91: too much is under way, or not now.
+    pub const INOPERATIVE: Self = Self("91");
+
     /// There was no answer, or none with a code.
     pub const NONE: Self = Self("none");
 

@@ -129,3 +129,55 @@ async fn streams_are_bounded_and_hung_up_when_the_node_drains() {
     assert!(stream.event().await.is_none());
     phone.get("/v1/events").await.expect_problem(503, None);
 }
+
+#[actix_web::test]
+async fn what_a_payer_is_to_act_on_is_told_at_once_and_of_the_steps_between_only_the_last() {
+    tokio::time::pause();
+    let house = house();
+    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, PAYER).await);
+    phone.stand_at("T1").await.expect(200);
+    let mut stream = Stream::open(&house, &phone, None).await;
+    stream.event().await.unwrap();
+    let told = async |stream: &mut Stream| {
+        let asked = tokio::time::Instant::now();
+        let event = stream.event().await.unwrap();
+        (event.data["status"].as_str().unwrap().to_owned(), asked.elapsed())
+    };
+    charge(&till, "sale-1").await;
+    assert_eq!(told(&mut stream).await, ("awaiting_confirmation".to_owned(), Duration::ZERO));
+    let granted = phone.confirm(&phone.card().await).await.expect(200);
+    assert_eq!(
+        told(&mut stream).await,
+        ("awaiting_payment".to_owned(), Duration::ZERO),
+        "no awaiting_permit"
+    );
+    phone.pay(&granted, "right").await.expect(200);
+    let (status, waited) = told(&mut stream).await;
+    assert_eq!(status, "approved");
+    assert!(waited > Duration::ZERO && waited <= Duration::from_millis(21), "{waited:?}");
+}
+
+#[actix_web::test]
+async fn what_waits_to_be_told_goes_with_what_a_payer_is_to_act_on() {
+    tokio::time::pause();
+    let house = house();
+    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, PAYER).await);
+    phone.stand_at("T1").await.expect(200);
+    let mut stream = Stream::open(&house, &phone, None).await;
+    stream.event().await.unwrap();
+    charge(&till, "sale-1").await;
+    stream.event().await.unwrap();
+    let card = phone.card().await;
+    phone
+        .post(
+            &format!("/v1/payments/{}/decline", card["id"].as_str().unwrap()),
+            &json!({"epoch": card["epoch"]}),
+        )
+        .await;
+    phone.stand_at("T1").await.expect(200);
+    charge(&till, "sale-2").await;
+    let both = stream.chunk().await.unwrap();
+    let statuses: Vec<_> =
+        both.split_terminator("\n\n").map(|event| parse(event).data["status"].clone()).collect();
+    assert_eq!(statuses, ["declined", "awaiting_confirmation"]);
+}

@@ -1,8 +1,9 @@
 //! A phone and a terminal as strangers to the switch: they know docs/http-api.md and nothing else.
 use crate::world::House;
 use actix_http::Request;
+use actix_service::{Service, ServiceFactory};
 use actix_web::body::{self, BoxBody, MessageBody};
-use actix_web::dev::{Service, ServiceResponse};
+use actix_web::dev::{AppConfig, Response};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::TestRequest;
@@ -13,6 +14,7 @@ use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
 use std::rc::Rc;
+use switch::api::{Begins, Porter};
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -54,18 +56,21 @@ impl Heard {
 /// Somewhere requests can be sent.
 pub type Door = Rc<dyn Fn(TestRequest) -> futures_util::future::LocalBoxFuture<'static, Heard>>;
 /// A listener's app.
-pub trait Listener: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> {}
-impl<S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>> Listener for S {}
+pub trait Listener: Service<Request, Response = Response<BoxBody>, Error = Error> {}
+impl<S: Service<Request, Response = Response<BoxBody>, Error = Error>> Listener for S {}
 
-fn door_of(app: impl Listener + 'static) -> Door {
-    let app = Rc::new(app);
+fn door_of(app: Result<impl Listener + 'static, ()>) -> Door {
+    let app = Rc::new(app.unwrap_or_else(|()| panic!("the app cannot be made")));
     Rc::new(move |request: TestRequest| {
         let app = Rc::clone(&app);
-        Box::pin(async move { read(actix_web::test::call_service(&*app, request.to_request()).await).await })
+        Box::pin(async move {
+            let answered = app.call(request.to_request()).await;
+            read(answered.unwrap_or_else(|error| panic!("no answer: {error}"))).await
+        })
     })
 }
 
-async fn read<B: MessageBody>(response: ServiceResponse<B>) -> Heard {
+async fn read<B: MessageBody>(response: Response<B>) -> Heard {
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes =
         body::to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("a body that breaks off"));
@@ -73,15 +78,18 @@ async fn read<B: MessageBody>(response: ServiceResponse<B>) -> Heard {
 }
 
 pub async fn phones_door(house: &House) -> Door {
-    door_of(actix_web::test::init_service(App::new().configure(switch::api::phones(&house.doors))).await)
+    let app = App::new().configure(switch::api::phones(&house.doors));
+    door_of(Porter::new(&house.doors, Begins::Standing).before(app).new_service(AppConfig::default()).await)
 }
 
 pub async fn terminals_door(house: &House) -> Door {
-    door_of(actix_web::test::init_service(App::new().configure(switch::api::terminals(&house.doors))).await)
+    let app = App::new().configure(switch::api::terminals(&house.doors));
+    door_of(Porter::new(&house.doors, Begins::Order).before(app).new_service(AppConfig::default()).await)
 }
 
 pub async fn admin_door(house: &House) -> Door {
-    door_of(actix_web::test::init_service(App::new().configure(switch::api::admin(&house.doors))).await)
+    let app = App::new().configure(switch::api::admin(&house.doors));
+    door_of(Porter::new(&house.doors, Begins::Nothing).before(app).new_service(AppConfig::default()).await)
 }
 
 /// A terminal with its key.

@@ -1,7 +1,7 @@
 //! The sandbox platform as two hosts: its counter, which can be killed, and its post office, which cannot.
 //!
 //! The books outlive the counter's process: a platform does not forget what it booked.
-use crate::listener::{Ear, Overheard, serve};
+use crate::listener::{Ear, Overheard, overheard, serve};
 use crate::scene::{Scene, secret};
 use crate::witness::{What, Who};
 use actix_web::web::Data;
@@ -50,7 +50,7 @@ pub fn found(scene: &Arc<Scene>) -> (Data<Desk>, Postman) {
 
 /// One life of the counter's process.
 pub async fn run(scene: Arc<Scene>, desk: Data<Desk>) -> turmoil::Result {
-    serve(COUNTER, api::switch_door(desk), AtTheCounter(scene)).await
+    serve(COUNTER, overheard(api::switch_door(desk), AtTheCounter(scene))).await
 }
 
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 //! What `switch::house` does with arbiters, threads and sockets is done here on the host's one thread. Each start is a
 //! new process: it has what its disk has, and nothing else.
 use crate::line;
-use crate::listener::{Ear, Overheard, serve};
+use crate::listener::{Ear, Overheard, overheard, serve};
 use crate::plan::Fault;
 use crate::scene::{Scene, payer, secret, terminal, till_key};
 use crate::witness::{What, Who};
@@ -41,8 +41,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use switch::api::{
-    ActorCounts, Codes, Doors, JournalAt, KeyDigests, Overlook, Overview, OwedSum, Ports, Rates, Readiness,
-    Settings, Tokens, phones, terminals,
+    ActorCounts, Begins, Codes, Doors, JournalAt, KeyDigests, Overlook, Overview, OwedSum, Porter, Ports,
+    Rates, Readiness, Settings, Tokens, phones, terminals,
 };
 use switch::line::Lines;
 use tokio::time::Sleep;
@@ -81,14 +81,15 @@ pub async fn run(scene: Arc<Scene>) -> turmoil::Result {
     if scene.plan.has(Fault::Panics) {
         tokio::task::spawn_local(kill_at_random(Arc::clone(&scene), rooms));
     }
+    let porter = |begins| Porter::new(&doors, begins);
     let board = switchboard.clone();
     tokio::task::spawn_local(async move { board.wake_all().await });
     tokio::select! {
         biased;
         () = scene.died.notified() => Ok(()),
-        served = serve(PHONES, phones(&doors), Deaf) => served,
+        served = serve(PHONES, porter(Begins::Standing).before(overheard(phones(&doors), Deaf))) => served,
         served = line::serve(&scene, &switchboard, &clock) => served,
-        served = serve(TERMINALS, terminals(&doors), AtTheCallbacks(Arc::clone(&scene))) => served,
+        served = serve(TERMINALS, porter(Begins::Order).before(overheard(terminals(&doors), AtTheCallbacks(Arc::clone(&scene))))) => served,
     }
 }
 

@@ -1,10 +1,10 @@
 //! A listener over the simulated network that serves a real actix-web `App`.
-use actix_http::HttpService;
 use actix_http::h1::Payload;
+use actix_http::{HttpService, Request};
 use actix_rt::net::{ActixStream, Ready};
-use actix_service::{Service, ServiceFactory, map_config};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, map_config};
 use actix_web::App;
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Bytes, ServiceConfig};
@@ -37,13 +37,36 @@ pub trait Ear: Clone + 'static {
     fn hear(&self, overheard: &Overheard<'_>);
 }
 
-/// Serves the door that `configure` makes at `port` of this host until the host ends.
-pub async fn serve(port: u16, configure: impl FnOnce(&mut ServiceConfig), ear: impl Ear) -> turmoil::Result {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
-    let app = App::new()
+/// The door that `configure` makes, with somebody who listens at it.
+pub fn overheard(
+    configure: impl FnOnce(&mut ServiceConfig),
+    ear: impl Ear,
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = ServiceResponse<BoxBody>,
+    Error = actix_web::Error,
+    InitError = (),
+    Service: 'static,
+    Future: 'static,
+> {
+    App::new()
         .configure(configure)
-        .wrap(from_fn(move |request, next| listen(ear.clone(), request, next)));
-    let app = map_config(app, |()| AppConfig::default());
+        .wrap(from_fn(move |request, next| listen(ear.clone(), request, next)))
+        .into_factory()
+}
+
+/// Serves a door at `port` of this host until the host ends.
+pub async fn serve<S>(port: u16, door: S) -> turmoil::Result
+where
+    S: ServiceFactory<Request, Config = AppConfig, Error = actix_web::Error, InitError = (), Future: 'static>
+        + 'static,
+    S::Response: Into<actix_http::Response<BoxBody>>,
+    S::Service: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+{
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
+    let app = map_config(door, |()| AppConfig::default());
     let service = HttpService::build().client_request_timeout(HEAD_WITHIN).keep_alive(KEEP_ALIVE).h1(app);
     let service = Rc::new(service.new_service(()).await.map_err(|()| "the app cannot be made")?);
     loop {
@@ -59,8 +82,8 @@ pub async fn serve(port: u16, configure: impl FnOnce(&mut ServiceConfig), ear: i
 async fn listen(
     ear: impl Ear,
     mut request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let path = request.path().to_owned();
     let body = if ear.wants_body(&path) { request.extract::<Bytes>().await? } else { Bytes::new() };
     if !body.is_empty() {
@@ -71,7 +94,7 @@ async fn listen(
     ear.hear(&Overheard { path: &path, body: &body, status: None });
     let response = next.call(request).await?;
     ear.hear(&Overheard { path: &path, body: &body, status: Some(response.status().as_u16()) });
-    Ok(response)
+    Ok(response.map_into_boxed_body())
 }
 
 /// What actix-http wants of a stream.

@@ -238,6 +238,11 @@ impl Phase {
         self.deal().map(|deal| deal.admission.platform)
     }
 
+    /// Whether it goes on when the payer does: says yes or no, or pays.
+    pub const fn is_payers_turn(&self) -> bool {
+        matches!(self, Self::AwaitConfirmation(..) | Self::AwaitPayment(..))
+    }
+
     /// The phase's name, for metrics, pages and traces: a closed set.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -7,6 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Server-Sent Events: `payment` with the payment as data, `resync` when too much was missed: fetch the list.
 ///
+/// What the payer is to act on is told at once; any other step within 20 ms, and not at all if the next one is there by then.
+///
 /// Ends with the token.
 #[utoipa::path(get, path = "/v1/events", tag = "payments", operation_id = "followEvents", security(("phone" = [])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The id that was seen last", nullable = false)),

@@ -141,7 +141,8 @@ pub async fn present_credential(
     let attempt = Attempt::numbered(which.attempt)
         .ok_or_else(|| Problem::field("attempt", "attempts are counted from 1"))?;
     expect_media_type(&request, "application/jose")?;
-    let bytes = whole_body(&doors, &request, payload.into_inner(), SealedCredential::BYTES_MAX).await?;
+    let bytes =
+        whole_body(&doors, request.headers(), payload.into_inner(), SealedCredential::BYTES_MAX).await?;
     if !is_compact_jwe(&bytes) {
         return Err(Problem::new(
             Kind::Malformed,
