@@ -8,7 +8,7 @@ use actors::fault::Fault;
 use actors::gate::begun::{Begun, Step};
 use actors::gate::pace::{Pace, SHARERS};
 use actors::gate::sent_away::{NAMES, SentAway};
-use actors::gate::{Gate, STANDING};
+use actors::gate::{Gate, HOLD_BACK, STANDING, held_back};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -384,4 +384,12 @@ fn while_new_payments_are_sent_away_a_look_a_second_has_to_do() {
     let seconds = (1_000_000..11_000_000).step_by(10_000);
     let looked = seconds.filter(|now| gate.look(at(*now), ANXIOUS).is_ok()).count();
     assert!((36..=40).contains(&looked), "{looked}: from two places each ten at once, and one each second");
+}
+
+#[test]
+fn noes_of_one_moment_are_due_together_and_none_before_its_time() {
+    let due = |now| at(now).plus(held_back(at(now), HOLD_BACK));
+    assert_eq!([1, 7_000, 20_000].map(due), [at(320_000); 3]);
+    assert_eq!(due(20_001), at(340_000));
+    assert!((0..40_000).all(|now| held_back(at(now), HOLD_BACK) >= HOLD_BACK));
 }

@@ -25,7 +25,7 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// What a client waits before it comes back, in milliseconds.
 const OPENING: &[u8] = b"retry: 1000\n\n";
 const HEARTBEAT: &[u8] = b": still here\n\n";
-/// How long a step waits for the next one that asks nothing of anybody.
+/// How long a step that asks nothing of anybody waits for the next one.
 const MOMENT: Duration = Duration::from_millis(20);
 /// How often the overview is told.
 const OVERVIEW_EVERY: Duration = Duration::from_secs(1);

@@ -69,15 +69,21 @@ async fn charge(till: &Till, key: &str) {
     till.charge(key, &json!({"amount": "12.50", "currency": "EUR"}), 0).await.expect(202);
 }
 
+/// A phone that stands at a terminal and listens.
+async fn listening(house: &House) -> (Till, Handset, Stream) {
+    let (till, phone) = (Till::new(house, "T1", "key-1").await, Handset::log_in(house, PAYER).await);
+    phone.stand_at("T1").await.expect(200);
+    let mut stream = Stream::open(house, &phone, None).await;
+    // A phone that comes without a number is told to fetch the list.
+    assert_eq!(stream.event().await.unwrap().name, "resync");
+    (till, phone, stream)
+}
+
 #[actix_web::test]
 async fn a_phone_is_woken_and_resumes_where_it_was() {
     tokio::time::pause();
     let house = house();
-    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, PAYER).await);
-    phone.stand_at("T1").await.expect(200);
-    let mut stream = Stream::open(&house, &phone, None).await;
-    // A phone that comes without a number is told to fetch the list.
-    assert_eq!(stream.event().await.unwrap().name, "resync");
+    let (till, phone, mut stream) = listening(&house).await;
     charge(&till, "sale-1").await;
     let shown = stream.event().await.unwrap();
     assert_eq!((shown.name.as_str(), &shown.data["status"]), ("payment", &json!("awaiting_confirmation")));
@@ -134,10 +140,7 @@ async fn streams_are_bounded_and_hung_up_when_the_node_drains() {
 async fn what_a_payer_is_to_act_on_is_told_at_once_and_of_the_steps_between_only_the_last() {
     tokio::time::pause();
     let house = house();
-    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, PAYER).await);
-    phone.stand_at("T1").await.expect(200);
-    let mut stream = Stream::open(&house, &phone, None).await;
-    stream.event().await.unwrap();
+    let (till, phone, mut stream) = listening(&house).await;
     let told = async |stream: &mut Stream| {
         let asked = tokio::time::Instant::now();
         let event = stream.event().await.unwrap();
@@ -161,10 +164,7 @@ async fn what_a_payer_is_to_act_on_is_told_at_once_and_of_the_steps_between_only
 async fn what_waits_to_be_told_goes_with_what_a_payer_is_to_act_on() {
     tokio::time::pause();
     let house = house();
-    let (till, phone) = (Till::new(&house, "T1", "key-1").await, Handset::log_in(&house, PAYER).await);
-    phone.stand_at("T1").await.expect(200);
-    let mut stream = Stream::open(&house, &phone, None).await;
-    stream.event().await.unwrap();
+    let (till, phone, mut stream) = listening(&house).await;
     charge(&till, "sale-1").await;
     stream.event().await.unwrap();
     let card = phone.card().await;
@@ -173,7 +173,8 @@ async fn what_waits_to_be_told_goes_with_what_a_payer_is_to_act_on() {
             &format!("/v1/payments/{}/decline", card["id"].as_str().unwrap()),
             &json!({"epoch": card["epoch"]}),
         )
-        .await;
+        .await
+        .expect(200);
     phone.stand_at("T1").await.expect(200);
     charge(&till, "sale-2").await;
     let both = stream.chunk().await.unwrap();

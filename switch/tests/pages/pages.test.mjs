@@ -112,7 +112,7 @@ test("wrong_passwords_are_counted_and_end_in_a_clear_decline", async () => {
     await pay(phone.page, "wrong");
   }
   await phone.page.getByText("Not paid", { exact: true }).waitFor();
-  await till.page.locator("#work .verdict").waitFor();
+  await till.page.locator("#work").getByText("Declined", { exact: true }).waitFor();
   assert.match(await till.page.locator("#work").innerText(), /wrong too often/);
   await fitsAndIsSilent(till, phone);
 });
@@ -246,7 +246,8 @@ test("a_doubt_is_explained_and_ends", { skip: real }, async () => {
   await phone.page.getByText("We do not know yet").waitFor();
   await shot(phone.page, "phone-in-doubt");
   await shot(till.page, "till-in-doubt");
-  await phone.page.getByText("Taken back", { exact: true }).waitFor();
+  await phone.page.getByText("Not paid", { exact: true }).waitFor();
+  await till.page.locator("#work").getByText("Declined", { exact: true }).waitFor();
   await fitsAndIsSilent(till, phone);
 });
 

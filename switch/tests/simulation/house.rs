@@ -82,14 +82,16 @@ pub async fn run(scene: Arc<Scene>) -> turmoil::Result {
         tokio::task::spawn_local(kill_at_random(Arc::clone(&scene), rooms));
     }
     let porter = |begins| Porter::new(&doors, begins);
+    let phones = overheard(phones(&doors), Deaf);
+    let terminals = overheard(terminals(&doors), AtTheCallbacks(Arc::clone(&scene)));
     let board = switchboard.clone();
     tokio::task::spawn_local(async move { board.wake_all().await });
     tokio::select! {
         biased;
         () = scene.died.notified() => Ok(()),
-        served = serve(PHONES, porter(Begins::Standing).before(overheard(phones(&doors), Deaf))) => served,
+        served = serve(PHONES, porter(Begins::Standing).before(phones)) => served,
         served = line::serve(&scene, &switchboard, &clock) => served,
-        served = serve(TERMINALS, porter(Begins::Order).before(overheard(terminals(&doors), AtTheCallbacks(Arc::clone(&scene))))) => served,
+        served = serve(TERMINALS, porter(Begins::Order).before(terminals)) => served,
     }
 }
 

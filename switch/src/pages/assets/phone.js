@@ -6,7 +6,7 @@ import { fragment } from "./api.js";
 import { Desk, LoggedOut } from "./phone_desk.js";
 import { canKeepKeys } from "./device.js";
 import { at, button, notice, put, say } from "./dom.js";
-import { decided, reason, statusOf } from "./words.js";
+import { decided, reason, toldOf } from "./words.js";
 import * as views from "./phone_views.js";
 
 const LAMPS = { live: ["go", "Connected"], polling: ["wait", "Connecting"], lost: ["stop", "No network"] };
@@ -192,7 +192,7 @@ function choose(payment) {
 /** Says the news, and puts the focus where the payer goes on. */
 function announce(payment) {
   const why = payment.last_failure?.message ?? reason(payment) ?? "";
-  say(`${payment.merchant_name}, ${payment.amount} ${payment.currency}: ${statusOf(payment).name}. ${why}`);
+  say(`${payment.merchant_name}, ${payment.amount} ${payment.currency}: ${toldOf(payment).name}. ${why}`);
   const next = [...at("deal").querySelectorAll("input, .verdict")].find((one) => !one.value);
   if (next && payment.status !== "awaiting_confirmation") next.focus({ preventScroll: true });
   at("deal").scrollIntoView({ block: "nearest" });

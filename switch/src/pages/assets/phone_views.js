@@ -5,7 +5,7 @@
 import { button, field, form, h, notice } from "./dom.js";
 import { money } from "./money.js";
 import { countdown } from "./ticking.js";
-import { clockTime, decided, reason, route, signal, statusOf, sum, tag } from "./words.js";
+import { clockTime, decided, reason, route, signal, statusOf, sum, tag, toldOf, wasRefused } from "./words.js";
 
 const STATIONS = ["Amount", "Terminal", "Your yes", "Payment", "Done"];
 
@@ -275,7 +275,7 @@ const RESULTS = {
   ],
   reversed: (payment) => [
     "stop",
-    "Taken back",
+    wasRefused(payment) ? "Not paid" : "Taken back",
     `${whyNot(payment) ?? "The payment was taken back."} Nothing is left of it on your account.`,
   ],
 };
@@ -330,7 +330,7 @@ function lines(payment) {
       { class: "ends" },
       h("span", { class: "sumlet" }, money(payment.amount, payment.currency)),
       h("br"),
-      tag(payment),
+      tag(payment, toldOf(payment)),
     ),
   ];
 }

@@ -6,7 +6,7 @@ import { fragment } from "./api.js";
 import { at, button, notice, put, say } from "./dom.js";
 import { MINOR_DIGITS_MAX } from "./money.js";
 import { TillDesk } from "./till_desk.js";
-import { decided, reason, statusOf } from "./words.js";
+import { decided, reason, toldOf } from "./words.js";
 import * as views from "./till_views.js";
 
 const page = { digits: "", currency: "EUR", refunding: false, drawn: new Map(), said: "" };
@@ -193,7 +193,7 @@ function move(address) {
 function announce(sale) {
   if (!sale?.payment) return;
   const { payment } = sale;
-  const news = `${payment.amount} ${payment.currency}: ${statusOf(payment).name}. ${reason(payment) ?? ""}`;
+  const news = `${payment.amount} ${payment.currency}: ${toldOf(payment).name}. ${reason(payment) ?? ""}`;
   if (news === page.said) return;
   page.said = news;
   say(news);

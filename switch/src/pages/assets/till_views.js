@@ -6,7 +6,7 @@ import { button, field, form, h, notice, s } from "./dom.js";
 import { decimalOf, decimalsOf, grouped, minorOf, money } from "./money.js";
 import { QR_BYTES_MAX, qr, qrPath } from "./qr.js";
 import { countdown } from "./ticking.js";
-import { clockTime, decided, reason, route, signal, statusOf, sum, tag } from "./words.js";
+import { clockTime, decided, reason, route, signal, sum, tag, toldOf, wasRefused } from "./words.js";
 
 const STATIONS = ["Asked", "Phone", "Payer's yes", "Payment", "Done"];
 const CURRENCIES = ["EUR", "USD", "GBP", "CHF", "CNY", "JPY", "KES", "KWD"];
@@ -195,7 +195,7 @@ const WAITS = {
 
 function result(one, { reached, actions }) {
   const { payment, task } = one;
-  const [lamp, verdict] = VERDICTS[payment.status];
+  const [lamp, verdict] = VERDICTS[wasRefused(payment) ? "declined" : payment.status];
   const why = payment.status !== "approved" && h("p", null, reason(payment) ?? "");
   const resting = !task;
   const left = payment.status === "approved" ? leftOf(payment) : 0n;
@@ -292,7 +292,7 @@ export function refundForm({ payment, refund, back }) {
 export function sales(all, { hand, choose }) {
   const entry = (one) => {
     const { payment, body } = one;
-    const title = payment ? statusOf(payment).name : "Not answered yet";
+    const title = payment ? toldOf(payment).name : "Not answered yet";
     return h(
       "li",
       null,
@@ -314,7 +314,7 @@ export function sales(all, { hand, choose }) {
             [clockTime(one.since), payment && reason(payment)].filter(Boolean).join(" · "),
           ),
         ),
-        payment ? tag(payment) : h("span", { class: "tag wait" }, title),
+        payment ? tag(payment, toldOf(payment)) : h("span", { class: "tag wait" }, title),
       ),
     );
   };

@@ -33,9 +33,20 @@ export function decided(payment) {
   return ["approved", "declined", "reversing", "reversed"].includes(payment.status);
 }
 
+/** What payer and cashier were told: a payment that is taken back without ever having been approved was declined. */
+export function toldOf(payment) {
+  return wasRefused(payment) ? STATUSES.get("declined") : statusOf(payment);
+}
+
+/** Whether the answer was no from the start, so that taking it back is the switch's own business. */
+export function wasRefused({ status, refusal }) {
+  if (status === "declined") return true;
+  return ["reversing", "reversed"].includes(status) && Boolean(refusal) && refusal.code !== "reversed_by_terminal";
+}
+
 /** A status as a coloured tag. */
-export function tag(payment) {
-  const { lamp, name } = statusOf(payment);
+export function tag(payment, status = statusOf(payment)) {
+  const { lamp, name } = status;
   return h("span", { class: `tag ${lamp}` }, name);
 }
 

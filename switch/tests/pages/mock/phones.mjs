@@ -4,7 +4,7 @@
 import { createHash, randomBytes, webcrypto } from "node:crypto";
 import { compactDecrypt } from "jose";
 import { confirmationText } from "../../../src/pages/assets/device.js";
-import { DECIDED, No, claim, iso, move, phoneView, pick, refuse, sleep, until } from "./world.mjs";
+import { DECIDED, No, claim, iso, move, phoneView, pick, refuse, sleep, undone, until } from "./world.mjs";
 
 function payerOf({ world, request }) {
   const session = world.tokens.get((request.headers.authorization ?? "").replace(/^Bearer /, ""));
@@ -169,7 +169,7 @@ export const phones = [
       if (payment.status === "awaiting_confirmation") refuse(ask.world, payment, "declined_by_payer");
       else if (payment.status === "awaiting_payment") {
         refuse(ask.world, payment, "declined_by_payer", "reversing");
-        setTimeout(() => move(ask.world, payment, { status: "reversed" }, "platform", "Acknowledged the reversal"), 1200);
+        setTimeout(() => undone(ask.world, payment), 1200);
       }
       return [200, phoneView(payment)];
     },
@@ -225,7 +225,8 @@ async function credential({ world, request, url, body }, payment) {
   if (account === "silent") {
     move(world, payment, { status: "in_doubt" }, "switch", "No word from the platform", "First inquiry in 4 s");
     await sleep(4000);
-    refuse(world, payment, "reversed_by_terminal", "reversed");
+    refuse(world, payment, "platform_silent", "reversing");
+    undone(world, payment);
   } else if (password !== "open sesame") {
     move(
       world,
@@ -235,7 +236,11 @@ async function credential({ world, request, url, body }, payment) {
       "Refused the credential",
     );
     if (path.attempt < payment.attempts_max) permit(world, payment, path.attempt + 1);
-    else refuse(world, payment, "wrong_credentials");
+    else {
+      // The permit is undone at the platform, often before the phone has looked.
+      refuse(world, payment, "wrong_credentials", "reversing");
+      undone(world, payment);
+    }
   } else {
     move(world, payment, {}, "platform", "Took the money");
     move(

@@ -1,6 +1,6 @@
 // The small switch's door for terminals: docs/http-api.md, "Terminals and partners".
 import { minorOf } from "../../../src/pages/assets/money.js";
-import { DECIDED, MESSAGES, No, claim, id, iso, move, refuse, tillView, until } from "./world.mjs";
+import { DECIDED, MESSAGES, No, claim, id, iso, move, refuse, tillView, undone, until } from "./world.mjs";
 
 function terminalOf({ world, request }) {
   const [name, key] = Buffer.from((request.headers.authorization ?? "").replace(/^Basic /, ""), "base64")
@@ -162,7 +162,7 @@ function reverse(world, payment) {
   if (["awaiting_phone", "awaiting_confirmation"].includes(payment.status)) refuse(world, payment, "reversed_by_terminal");
   else {
     refuse(world, payment, "reversed_by_terminal", "reversing");
-    setTimeout(() => move(world, payment, { status: "reversed" }, "platform", "Acknowledged the reversal"), 1200);
+    setTimeout(() => undone(world, payment), 1200);
   }
   return tillView(payment);
 }

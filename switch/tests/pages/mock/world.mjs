@@ -7,6 +7,7 @@ export const MESSAGES = {
   declined_by_payer: ["05", "The payer declined."],
   wrong_credentials: ["55", "The account or the password was wrong too often."],
   reversed_by_terminal: ["68", "The terminal took the payment back."],
+  platform_silent: ["91", "The payment platform did not answer in time."],
   insufficient_funds: ["51", "The account does not hold the amount."],
   no_phone: ["68", "No phone came to the terminal in time."],
 };
@@ -66,6 +67,10 @@ export function refuse(world, payment, code, status = "declined") {
     message,
   );
 }
+
+/** The platform has undone it. */
+export const undone = (world, payment) =>
+  move(world, payment, { status: "reversed" }, "platform", "Acknowledged the reversal");
 
 export const pick = (from, names) =>
   Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]));
