@@ -87,7 +87,8 @@ struct Posts {
     beginnings: Mutex<Beginnings>,
     queues: AtomicUsize,
     done: AtomicU32,
-    is_pressed: AtomicBool,
+    is_paced: AtomicBool,
+    is_pressing: AtomicBool,
     governor: Governor,
     pace: Gauge,
     sharers: Gauge,
@@ -140,7 +141,8 @@ impl Gate {
             }),
             queues: AtomicUsize::new(0),
             done: AtomicU32::new(0),
-            is_pressed: AtomicBool::new(false),
+            is_paced: AtomicBool::new(false),
+            is_pressing: AtomicBool::new(false),
             governor: Governor::default(),
             pace: gauge!("turnout_gate_pace"),
             sharers: gauge!("turnout_gate_sharers"),
@@ -171,7 +173,7 @@ impl Gate {
     /// Sends away, before it is proved who asks, whoever would be sent away afterwards: a new payment at a terminal of this merchant
     /// where nothing is begun. Nothing is taken from a merchant by it, and nobody is let in.
     pub fn turn_away(&self, now: Timestamp, merchant: MerchantId, terminal: TerminalId) -> Result<(), Fault> {
-        if !self.is_pressed() {
+        if !self.is_paced() {
             return Ok(());
         }
         let mut beginnings = self.beginnings();
@@ -183,9 +185,9 @@ impl Gate {
         Err(Fault::Overloaded { retry_after: self.0.retry_after })
     }
 
-    /// Whether there is a pace: new payments are sent away.
-    pub fn is_pressed(&self) -> bool {
-        self.0.is_pressed.load(Ordering::Relaxed)
+    /// Whether there is a pace: new payments may be sent away.
+    pub fn is_paced(&self) -> bool {
+        self.0.is_paced.load(Ordering::Relaxed)
     }
 
     /// A number for a queue, or for a thread, that what waits in it can be told by.
@@ -199,9 +201,11 @@ impl Gate {
         let mut beginnings = self.beginnings();
         beginnings.pace.done(now, done);
         beginnings.pace.feel(now, queue, delay);
-        let (rate, sharers) = (beginnings.pace.rate(), beginnings.pace.sharers());
+        let pace = &beginnings.pace;
+        let (rate, sharers, is_pressing) = (pace.rate(), pace.sharers(), pace.is_pressing());
         drop(beginnings);
-        self.0.is_pressed.store(rate.is_some(), Ordering::Relaxed);
+        self.0.is_paced.store(rate.is_some(), Ordering::Relaxed);
+        self.0.is_pressing.store(is_pressing, Ordering::Relaxed);
         self.0.pace.set(rate.unwrap_or(0.0));
         self.0.sharers.set(u32::try_from(sharers).map_or(f64::MAX, f64::from));
     }
@@ -216,7 +220,8 @@ impl Gate {
 
     /// Lets the asker of this hash look, if it has not looked too often.
     pub fn look(&self, now: Timestamp, asker: u64) -> Result<(), Fault> {
-        let allowance = if self.is_pressed() { Allowance::PRESSED } else { Allowance::USUAL };
+        let is_pressing = self.0.is_pressing.load(Ordering::Relaxed);
+        let allowance = if is_pressing { Allowance::PRESSED } else { Allowance::USUAL };
         self.0.governor.admits(now, asker, allowance).map_err(|retry_after| {
             self.0.sheds.count(Shed::Governed);
             Fault::TooOften { retry_after }

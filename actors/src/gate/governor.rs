@@ -1,4 +1,4 @@
-//! How often one asker may look: seldom while there is a pace, often enough for anybody at all other times.
+//! How often one asker may look: seldom while there is more to do than can be done, often enough for anybody at all other times.
 //!
 //! Looking changes nothing, costs as much as a step of a payment, and is what anxious clients do most when a switch is slow. An
 //! allowance is one number, the instant up to which it is used (the generic cell rate algorithm of ITU-T I.371); askers share
@@ -23,8 +23,8 @@ pub struct Allowance {
 impl Allowance {
     /// While nobody waits.
     pub const USUAL: Self = Self { every: Duration::from_millis(5), burst: 400 };
-    /// While new payments are sent away.
-    pub const PRESSED: Self = Self { every: Duration::from_secs(1), burst: 10 };
+    /// While there is more to do than can be done. A payment that goes as it should takes its payer some eight looks.
+    pub const PRESSED: Self = Self { every: Duration::from_secs(1), burst: 20 };
 }
 
 /// Who looked how often.

@@ -36,6 +36,8 @@ const FADES: f64 = 0.98;
 const REST: u32 = 2;
 /// After so many looks at which nobody was sent away there is no pace any more.
 const CALM: u32 = 50;
+/// And after so many in a row at which somebody waited it is no hiccup of the machine.
+const LASTING: u32 = 5;
 /// The slowest pace, in payments a second: a switch that lets nobody in never learns that it could.
 const SLOWEST: f64 = 10.0;
 /// Who has not asked for so long is not counted among those who share.
@@ -72,6 +74,9 @@ pub struct Pace {
     stood: Option<Duration>,
     resting: u32,
     calm: u32,
+    /// Looks in a row at which something stood, and looks for which there is more to do than can be done.
+    standing: u32,
+    pressing: u32,
 }
 
 /// What was seen since the last look.
@@ -108,6 +113,8 @@ impl Pace {
             stood: None,
             resting: 0,
             calm: 0,
+            standing: 0,
+            pressing: 0,
         }
     }
 
@@ -144,6 +151,12 @@ impl Pace {
     /// New payments a second that may begin; `None`: as they come.
     pub const fn rate(&self) -> Option<f64> {
         self.rate
+    }
+
+    /// Whether somebody was sent away lately, or waited for longer than a hiccup of the machine lasts. A pace alone does not say so:
+    /// a machine that stood still for a moment has one for seconds, and nobody may notice.
+    pub const fn is_pressing(&self) -> bool {
+        self.pressing > 0
     }
 
     /// Merchants among whom it is shared.
@@ -218,6 +231,9 @@ impl Pace {
         self.resting = self.resting.saturating_sub(1);
         let stands = self.least.iter().flatten().max().copied().filter(|longest| *longest > self.target);
         self.least.fill(None);
+        self.standing = if stands.is_some() { self.standing.saturating_add(1) } else { 0 };
+        let is_pressing = seen.sent_away > 0 || self.standing >= LASTING;
+        self.pressing = if is_pressing { CALM } else { self.pressing.saturating_sub(1) };
         let stood = std::mem::replace(&mut self.stood, stands);
         match (stands, self.rate) {
             (Some(delay), _) => self.fall(now, delay, stood),

@@ -376,14 +376,41 @@ fn whoever_looks_all_the_time_is_told_to_wait_and_others_are_not() {
 }
 
 #[test]
-fn while_new_payments_are_sent_away_a_look_a_second_has_to_do() {
+fn while_there_is_too_much_to_do_a_look_a_second_has_to_do() {
     let gate = Gate::new(100, Duration::from_secs(1));
     for now in (0..1_000_000).step_by(1_000) {
         gate.feel(at(now), 0, Duration::from_millis(500));
     }
     let seconds = (1_000_000..11_000_000).step_by(10_000);
     let looked = seconds.filter(|now| gate.look(at(*now), ANXIOUS).is_ok()).count();
-    assert!((36..=40).contains(&looked), "{looked}: from two places each ten at once, and one each second");
+    assert!((56..=60).contains(&looked), "{looked}: from two places each twenty at once, and one each second");
+}
+
+#[test]
+fn a_machine_that_stands_still_for_a_moment_does_not_make_whoever_looks_wait() {
+    let gate = Gate::new(100, Duration::from_secs(1));
+    for now in (0..1_000_000).step_by(10_000) {
+        let late = if (300_000..600_000).contains(&now) { 200 } else { 0 };
+        gate.feel(at(now), 0, Duration::from_millis(late));
+    }
+    assert!(gate.is_paced(), "nobody knows yet that it was nothing");
+    let looked = (1_000_000..1_100_000).step_by(1_000).filter(|now| gate.look(at(*now), ANXIOUS).is_ok());
+    assert_eq!(looked.count(), 100);
+}
+
+#[test]
+fn whoever_looks_waits_once_somebody_was_sent_away() {
+    let gate = Gate::new(100, Duration::from_secs(1));
+    for now in (0..500_000).step_by(10_000) {
+        gate.feel(at(now), 0, Duration::from_millis(if now < 300_000 { 200 } else { 0 }));
+        for terminal in 0..20 {
+            let terminal = TerminalId::new(&format!("T{now}-{terminal}")).unwrap();
+            let stands = Step::Phone(PayerId::new("P1").unwrap());
+            gate.begin(at(now), merchant(0), terminal, stands).ok();
+        }
+    }
+    let looked = (500_000..600_000).step_by(1_000).filter(|now| gate.look(at(*now), ANXIOUS).is_ok());
+    assert_eq!(looked.count(), 40);
 }
 
 #[test]

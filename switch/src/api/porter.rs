@@ -84,7 +84,7 @@ impl Porter {
 
     /// Whether this may have to be sent away.
     fn looks_at(&self, asked: &Request) -> bool {
-        self.doors.board().world().rooms().sessions.gate().is_pressed()
+        self.doors.board().world().rooms().sessions.gate().is_paced()
             && self
                 .begins
                 .at()
