@@ -87,6 +87,7 @@ struct Posts {
     beginnings: Mutex<Beginnings>,
     queues: AtomicUsize,
     done: AtomicU32,
+    inside: AtomicU32,
     is_paced: AtomicBool,
     is_pressing: AtomicBool,
     governor: Governor,
@@ -141,6 +142,7 @@ impl Gate {
             }),
             queues: AtomicUsize::new(0),
             done: AtomicU32::new(0),
+            inside: AtomicU32::new(0),
             is_paced: AtomicBool::new(false),
             is_pressing: AtomicBool::new(false),
             governor: Governor::default(),
@@ -157,9 +159,13 @@ impl Gate {
         terminal: TerminalId,
         step: Step,
     ) -> Result<(), Fault> {
-        if self.beginnings().admits(now, merchant, terminal, step) {
+        let inside = self.0.inside.load(Ordering::Relaxed);
+        let mut beginnings = self.beginnings();
+        beginnings.pace.are_inside(inside);
+        if beginnings.admits(now, merchant, terminal, step) {
             return Ok(());
         }
+        drop(beginnings);
         self.0.sheds.count(Shed::Paced);
         Err(Fault::Overloaded { retry_after: self.0.retry_after })
     }
@@ -198,7 +204,9 @@ impl Gate {
     /// Something waited for `delay` in the queue of this number.
     pub fn feel(&self, now: Timestamp, queue: usize, delay: Duration) {
         let done = self.0.done.swap(0, Ordering::Relaxed);
+        let inside = self.0.inside.load(Ordering::Relaxed);
         let mut beginnings = self.beginnings();
+        beginnings.pace.are_inside(inside);
         beginnings.pace.done(now, done);
         beginnings.pace.feel(now, queue, delay);
         let pace = &beginnings.pace;
@@ -208,6 +216,12 @@ impl Gate {
         self.0.is_pressing.store(is_pressing, Ordering::Relaxed);
         self.0.pace.set(rate.unwrap_or(0.0));
         self.0.sharers.set(u32::try_from(sharers).map_or(f64::MAX, f64::from));
+    }
+
+    /// A payment is open, until what is returned is dropped.
+    pub fn opened(&self) -> Inside {
+        self.0.inside.fetch_add(1, Ordering::Relaxed);
+        Inside(self.clone())
     }
 
     /// A payment came to its end, whichever: whatever comes to its terminal now begins another one.
@@ -281,6 +295,15 @@ impl Drop for Permit {
         let posts = &self.0.0;
         posts.used.fetch_sub(1, Ordering::AcqRel);
         posts.in_use.decrement(1.0);
+    }
+}
+
+/// An open payment's place among the others.
+pub struct Inside(Gate);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.0.inside.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -169,7 +169,9 @@ impl Keeping {
             reply.refuse(Fault::Overloaded { retry_after: BUSY_WAIT });
         } else {
             let (payment, commands) = Payment::open(order);
-            self.kept.insert(id, Box::new(Kept::new(payment, now)));
+            let mut kept = Kept::new(payment, now);
+            kept.inside = Some(desk.world().rooms().sessions.gate().opened());
+            self.kept.insert(id, Box::new(kept));
             self.wait_for(id, until, commands.verdict, reply);
             if self.suspects.marks(id) < TRIES_MAX {
                 self.draw_up(id, commands);
@@ -252,7 +254,7 @@ impl Keeping {
         kept.place.moved(&payment, now);
         if !was_decided && let Some(outcome) = payment.outcome() {
             PaymentTally::get().decided(&outcome, now.since(kept.began));
-            kept.seat = None;
+            (kept.seat, kept.inside) = (None, None);
             self.decided.push(id);
         }
         kept.payment = payment;

@@ -1,10 +1,12 @@
 //! How many new payments may begin each second: as many as leave nobody waiting, and to every merchant its share.
 //!
-//! What is felt is how long something waits, in each queue and for each thread. While that stands above the target in one of
-//! them, the pace falls: by as much as more is let in than is done, and further the longer they wait, so that what waits is
-//! worked off within moments. When nothing stands, it goes back to what was done lately and rises from there, slowly near what was too
-//! much the last time, until nobody was sent away for a while and there is no pace at all. While there is one, a merchant that
-//! asks for less than its share is never sent away for those that ask for more: what the small leave over goes to the large.
+//! What is felt is how long something waits, in each queue and for each thread. Once that stands above the target in one of
+//! them, whoever is done makes room for the next: for one as long as nothing stands, for fewer the longer they wait. So no more are
+//! inside than were, however late it is seen what they cost: the customer of a terminal that asks first comes a second later, and a
+//! pace by the clock would have let in a second's worth too many by then, and the next second too few. Not everybody who is let
+//! in is done soon, or ever, so a little is let in besides, and more of it the longer nothing stands; until nobody was sent away for a
+//! while and there is no pace at all. A crowd has a pace too, though nobody waits yet: what their customers bring comes later. While there is one, a merchant that asks for less than its share is never sent away for
+//! those that ask for more: what the small leave over goes to the large.
 //! Only arithmetic on instants that the caller gives: no clock, no thread. Next: `begun` (what was let in goes on), `gate`.
 use crate::domain::identity::MerchantId;
 use crate::domain::time::Timestamp;
@@ -15,25 +17,28 @@ use std::time::Duration;
 const QUEUES: usize = 1_024;
 /// How often the pace is looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// The pace after a look that found everybody waiting, at most and at least: in between, as much of it as is done of what is let in.
-const FALL: f64 = 0.95;
-const STEEP: f64 = 0.8;
-const STEEPEST: f64 = 0.5;
-/// Whoever waits so much longer than the target leaves no place for anybody new, or hardly any.
+/// Whoever waits so much longer than the target leaves no place for anybody new. A payment comes by some twenty queues, so
+/// it has waited for four seconds by then.
 const DRAIN: Duration = Duration::from_millis(200);
-const DRAINING: f64 = 0.2;
-/// And after one that found nobody, far from what was too much the last time, below or above, and near it.
-const RISE_FAR: f64 = 1.1;
-const RISE_NEAR: f64 = 1.01;
-const NEAR: f64 = 0.85;
-const PAST: f64 = 1.15;
-/// How much of it counts in the sums at a look, of what is let in and of what is done; a payment takes its time.
-const NEWS: f64 = 0.2;
-const NEWS_DONE: f64 = 0.05;
-/// How much of the most that was done lately is left after a look.
+/// What is let in besides grows at a look that found nobody waiting by such a part of the most that was done lately, for each of these
+/// looks in a row, three of them at least.
+const GROWS: f64 = 0.001;
+const LEAST_CLEAR: u32 = 3;
+/// After so many, what was done lately says little: it grows by such a part of itself if that is more.
+const LONG_CLEAR: u32 = 5;
+const GROWS_LONG: f64 = 0.1;
+/// And it shrinks by up to such a part at a look that found somebody.
+const SHRINKS: f64 = 0.5;
+/// How much of what is done counts in its sum at a look; a payment takes its time.
+const NEWS: f64 = 0.05;
+/// How much of the most that was done lately is left after a look, and what shares are counted by of it.
 const FADES: f64 = 0.98;
-/// So many looks pass between one fall and the next, unless it is steep: what the first did has to be felt.
-const REST: u32 = 2;
+const STEADY: f64 = 0.85;
+/// So many payments may be inside at any time, and twice as many as usual: more of them are a crowd, though nobody waits yet.
+const CROWD: u32 = 512;
+const CROWDED: f64 = 2.0;
+/// How much of what is inside counts in what is usual, at a look that found nobody waiting.
+const NEWS_INSIDE: f64 = 0.02;
 /// After so many looks at which nobody was sent away there is no pace any more.
 const CALM: u32 = 50;
 /// And after so many in a row at which somebody waited it is no hiccup of the machine.
@@ -54,25 +59,29 @@ const ADVANCE: f64 = 0.25;
 /// The pace of new payments.
 #[derive(Debug)]
 pub struct Pace {
+    /// Longer than this nothing shall wait; half of it, while there is a pace: that is then how long everybody waits.
     target: Duration,
     /// The least delay in each queue since the last look: one that was short once in the meantime is not standing.
     least: Vec<Option<Duration>>,
     look: Look,
-    /// New payments a second; `None`: as they come.
+    /// New payments a second, as things are; `None`: as they come.
     rate: Option<f64>,
+    /// How many may begin for each that is done.
+    part: f64,
+    /// How many may begin each second besides.
+    besides: f64,
+    /// How many may begin now.
     left: f64,
     filled_at: Timestamp,
     sharers: HashMap<MerchantId, Share>,
-    /// The smoothed number of those who were let in at a look.
-    usual: f64,
-    /// The smoothed number of those who were done at a look, and the most that it was lately.
+    /// How many are done a second, smoothed, and the most that it was lately.
     done: f64,
     best: f64,
-    /// What was too much the last time, by what was let in; nothing, if it was never that.
-    too_much: f64,
-    /// The longest of the standing delays at the last look; `None`, if nothing stood.
-    stood: Option<Duration>,
-    resting: u32,
+    /// How many are inside, and how many usually are.
+    inside: u32,
+    usual: f64,
+    /// Looks in a row at which nothing stood, and of these at which nobody was sent away.
+    clear: u32,
     calm: u32,
     /// Looks in a row at which something stood, and looks for which there is more to do than can be done.
     standing: u32,
@@ -83,7 +92,6 @@ pub struct Pace {
 #[derive(Debug)]
 struct Look {
     began: Timestamp,
-    let_in: u32,
     sent_away: u32,
     done: u32,
 }
@@ -103,15 +111,16 @@ impl Pace {
             least: Vec::new(),
             look: Look::since(never),
             rate: None,
+            part: 1.0,
+            besides: 0.0,
             left: 0.0,
             filled_at: never,
             sharers: HashMap::new(),
-            usual: 0.0,
             done: 0.0,
             best: 0.0,
-            too_much: 0.0,
-            stood: None,
-            resting: 0,
+            inside: 0,
+            usual: 0.0,
+            clear: 0,
             calm: 0,
             standing: 0,
             pressing: 0,
@@ -130,21 +139,31 @@ impl Pace {
         }
     }
 
-    /// So many payments came to their end, whichever.
+    /// So many payments came to their end, whichever: there is room for others.
     pub fn done(&mut self, now: Timestamp, number: u32) {
         self.look_around(now);
         self.look.done = self.look.done.saturating_add(number);
+        if self.rate.is_some() {
+            self.make_room(f64::from(number) * self.part);
+        }
+    }
+
+    /// So many payments are open.
+    pub const fn are_inside(&mut self, number: u32) {
+        self.inside = number;
     }
 
     /// Whether one more payment may begin, at this merchant.
     pub fn admits(&mut self, now: Timestamp, merchant: MerchantId) -> bool {
         self.look_around(now);
+        if self.rate.is_none() && self.is_crowded() {
+            self.begin(now);
+        }
         let is_admitted = match self.rate {
             None => true,
             Some(rate) => self.has_share(now, merchant, rate),
         };
-        let counted = if is_admitted { &mut self.look.let_in } else { &mut self.look.sent_away };
-        *counted = counted.saturating_add(1);
+        self.look.sent_away = self.look.sent_away.saturating_add(u32::from(!is_admitted));
         is_admitted
     }
 
@@ -169,14 +188,14 @@ impl Pace {
     pub fn sends_away(&mut self, now: Timestamp, merchant: MerchantId) -> bool {
         self.look_around(now);
         let Some(rate) = self.rate else { return false };
-        self.fill(now, rate);
+        self.fill(now);
         let is_sent_away = self.left < 1.0 && !self.has_own(now, merchant, rate);
         self.look.sent_away = self.look.sent_away.saturating_add(u32::from(is_sent_away));
         is_sent_away
     }
 
     fn has_share(&mut self, now: Timestamp, merchant: MerchantId, rate: f64) -> bool {
-        self.fill(now, rate);
+        self.fill(now);
         let has_own = self.has_own(now, merchant, rate);
         if let Some(own) = self.own(now, merchant, rate) {
             let left = if has_own { own - 1.0 } else { own };
@@ -208,13 +227,18 @@ impl Pace {
 
     /// What shares are counted by: while what waits is worked off the large wait, and the small have theirs.
     fn steady(&self, rate: f64) -> f64 {
-        rate.max(self.best * NEAR)
+        rate.max(self.best * STEADY)
     }
 
-    fn fill(&mut self, now: Timestamp, rate: f64) {
-        let more = rate * now.since(self.filled_at).as_secs_f64();
-        self.left = (self.left + more).min((rate * BURST).max(1.0));
+    /// What may begin besides those for whom somebody else made room.
+    fn fill(&mut self, now: Timestamp) {
+        let a_second = self.besides.max(SLOWEST - self.done * self.part);
+        self.make_room(a_second * now.since(self.filled_at).as_secs_f64());
         self.filled_at = now;
+    }
+
+    fn make_room(&mut self, number: f64) {
+        self.left = (self.left + number).min((self.best * BURST).max(1.0));
     }
 
     fn look_around(&mut self, now: Timestamp) {
@@ -223,72 +247,71 @@ impl Pace {
             return;
         }
         let seen = std::mem::replace(&mut self.look, Look::since(now));
-        let a_second = |number: u32| f64::from(number) / elapsed.as_secs_f64();
-        let let_in = a_second(seen.let_in);
-        self.usual = if self.usual > 0.0 { smooth(self.usual, let_in, NEWS) } else { let_in };
-        self.done = smooth(self.done, a_second(seen.done), NEWS_DONE);
+        self.done = smooth(self.done, f64::from(seen.done) / elapsed.as_secs_f64(), NEWS);
         self.best = self.done.max(self.best * FADES);
-        self.resting = self.resting.saturating_sub(1);
-        let stands = self.least.iter().flatten().max().copied().filter(|longest| *longest > self.target);
+        let borne = if self.rate.is_some() { self.target / 2 } else { self.target };
+        let stands = self.least.iter().flatten().max().copied().filter(|longest| *longest > borne);
         self.least.fill(None);
+        if stands.is_none() {
+            self.usual = smooth(self.usual, f64::from(self.inside), NEWS_INSIDE);
+        }
         self.standing = if stands.is_some() { self.standing.saturating_add(1) } else { 0 };
         let is_pressing = seen.sent_away > 0 || self.standing >= LASTING;
         self.pressing = if is_pressing { CALM } else { self.pressing.saturating_sub(1) };
-        let stood = std::mem::replace(&mut self.stood, stands);
         match (stands, self.rate) {
-            (Some(delay), _) => self.fall(now, delay, stood),
-            (None, Some(rate)) => self.rise(rate, seen.sent_away > 0),
+            (Some(delay), _) => self.slow_down(now, delay.saturating_sub(borne)),
+            (None, Some(_)) => self.speed_up(seen.sent_away > 0),
             (None, None) => {}
         }
         self.sharers.retain(|_, share| now.since(share.asked_at) < GONE);
     }
 
-    fn fall(&mut self, now: Timestamp, delay: Duration, stood: Option<Duration>) {
+    fn is_crowded(&self) -> bool {
+        self.inside >= CROWD && f64::from(self.inside) >= self.usual * CROWDED
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        self.filled_at = now;
+        (self.part, self.left, self.besides) = (1.0, 0.0, 0.0);
+        (self.clear, self.calm) = (0, 0);
+        self.rate = Some(self.as_things_are());
+    }
+
+    /// Somebody waits so much too long.
+    fn slow_down(&mut self, now: Timestamp, over: Duration) {
         if self.rate.is_none() {
-            self.filled_at = now;
-            self.left = 0.0;
+            self.begin(now);
         }
-        // A pace that nobody reaches is not what keeps them waiting.
-        let from = self.rate.map_or(self.usual, |rate| rate.min(self.usual.max(rate * FALL)));
-        if stood.is_none() && self.rate.is_none_or(|rate| self.usual >= rate * NEAR) {
-            self.too_much = from;
-        }
-        let part = (self.done / self.usual.max(1.0)).clamp(STEEPEST, FALL);
-        // What waits and gets less is worked off at its own time.
-        let is_growing = stood.is_none_or(|stood| delay >= stood);
-        let fallen = if is_growing && (self.resting == 0 || part < STEEP) {
-            self.resting = REST;
-            from * part
-        } else {
-            self.rate.unwrap_or(from)
-        };
-        self.rate = Some(fallen.min(self.drained(delay).max(fallen * STEEPEST)).max(SLOWEST));
-        self.calm = 0;
+        let over = over.as_secs_f64() / DRAIN.as_secs_f64();
+        self.part = (1.0 - over).max(0.0);
+        self.besides *= 1.0 - over.min(1.0) * SHRINKS;
+        (self.clear, self.calm) = (0, 0);
+        self.rate = Some(self.as_things_are());
     }
 
-    /// What may begin at most while somebody waits so long: the rest of what can be done is for who is there. As good as anything,
-    /// while nothing is known of what can be done.
-    fn drained(&self, delay: Duration) -> f64 {
-        let over = delay.saturating_sub(self.target).as_secs_f64() / DRAIN.as_secs_f64();
-        if self.best > 0.0 { self.best * (1.0 - over).max(DRAINING) } else { f64::MAX }
-    }
-
-    fn rise(&mut self, rate: f64, is_short: bool) {
+    fn speed_up(&mut self, is_short: bool) {
+        self.part = 1.0;
+        self.clear = self.clear.saturating_add(1);
         self.calm = if is_short { 0 } else { self.calm.saturating_add(1) };
-        if self.calm >= CALM {
-            self.rate = None;
-            self.sharers.clear();
-        } else if is_short {
-            let is_near = rate >= self.too_much * NEAR && rate <= self.too_much * PAST;
-            let risen = (rate * if is_near { RISE_NEAR } else { RISE_FAR }).max(rate + 1.0);
-            self.rate = Some(risen.max(self.best * NEAR));
+        if is_short {
+            let by_best = self.best * GROWS * f64::from(self.clear.max(LEAST_CLEAR));
+            let by_itself = if self.clear < LONG_CLEAR { 0.0 } else { self.besides * GROWS_LONG + 1.0 };
+            self.besides += by_best.max(by_itself);
         }
+        self.rate = (self.calm < CALM).then(|| self.as_things_are());
+        if self.rate.is_none() {
+            self.sharers.clear();
+        }
+    }
+
+    fn as_things_are(&self) -> f64 {
+        (self.done * self.part + self.besides).max(SLOWEST)
     }
 }
 
 impl Look {
     const fn since(began: Timestamp) -> Self {
-        Self { began, let_in: 0, sent_away: 0, done: 0 }
+        Self { began, sent_away: 0, done: 0 }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::payment::outcome::Failure;
 use crate::domain::payment::phase::Phase;
 use crate::domain::payment::{Payment, Stamped};
 use crate::domain::time::Timestamp;
+use crate::gate::Inside;
 use crate::keeping::went_through;
 use crate::merchant::Seat;
 use crate::outbox::OutboxAsk;
@@ -32,6 +33,8 @@ pub(super) struct Kept {
     /// The place of its newest fact in the journal.
     pub(super) seq: Seq,
     pub(super) seat: Option<Seat>,
+    /// Its place among those that are open, until it is decided; those found again after a crash or a restart are not counted.
+    pub(super) inside: Option<Inside>,
     waiters: Vec<Waiter>,
     untold: Vec<PayerId>,
     /// Its debts have changed since the outbox heard of them.
@@ -58,6 +61,7 @@ impl Kept {
             last_failure: None,
             seq: Seq(0),
             seat: None,
+            inside: None,
             waiters: Vec::new(),
             untold: Vec::new(),
             owing: false,
