@@ -466,3 +466,42 @@ fn noes_of_one_moment_are_due_together_and_none_before_its_time() {
     assert_eq!(due(20_001), at(340_000));
     assert!((0..40_000).all(|now| held_back(at(now), HOLD_BACK) >= HOLD_BACK));
 }
+
+#[test]
+fn a_crowd_has_a_pace_before_anybody_waits() {
+    let mut pace = Pace::new(STANDING);
+    let mut inside = 0;
+    for now in (0..1_000_000).step_by(200) {
+        inside += u32::from(lets_in(&mut pace, inside, at(now), 0));
+    }
+    assert!((512..=540).contains(&inside), "{inside} of 5,000");
+}
+
+#[test]
+fn as_many_as_usual_and_half_as_many_again_are_no_crowd() {
+    let mut pace = Pace::new(STANDING);
+    for now in (0..60_000_000).step_by(100_000) {
+        pace.are_inside(1_000);
+        pace.feel(at(now), 0, Duration::ZERO);
+    }
+    let now = at(60_000_000);
+    assert!((0..1_000).all(|_| lets_in(&mut pace, 1_500, now, 0)));
+    assert!(!(0..1_000).all(|_| lets_in(&mut pace, 2_100, now, 0)));
+}
+
+#[test]
+fn a_gate_counts_a_payment_among_the_crowd_until_it_has_ended() {
+    let all_are_let_in = |gate: &Gate| {
+        (0..100).all(|number| {
+            let terminal = TerminalId::new(&format!("T{number}")).unwrap();
+            gate.begin(at(0), merchant(0), terminal, order(number)).is_ok()
+        })
+    };
+    let gate = Gate::new(100, Duration::from_secs(1));
+    let open: Vec<_> = (0..512).map(|_| gate.opened()).collect();
+    assert!(!all_are_let_in(&gate));
+    let gate = Gate::new(100, Duration::from_secs(1));
+    drop((0..512).map(|_| gate.opened()).collect::<Vec<_>>());
+    assert!(all_are_let_in(&gate));
+    drop(open);
+}
