@@ -12,7 +12,7 @@ use switch::api::Settings;
 
 /// Everything has waited for a long time, and what may begin at the corner shop has begun elsewhere.
 pub async fn press(house: &House) {
-    while !house.gate.is_pressed() {
+    while !house.gate.is_paced() {
         house.gate.feel(house.clock.now(), 99, Duration::from_millis(500));
         tokio::time::advance(Duration::from_millis(100)).await;
     }
@@ -28,7 +28,7 @@ pub async fn press(house: &House) {
 
 /// Nobody waits any more.
 pub async fn calm(house: &House) {
-    while house.gate.is_pressed() {
+    while house.gate.is_paced() {
         tokio::time::advance(Duration::from_millis(100)).await;
         house.gate.feel(house.clock.now(), 99, Duration::ZERO);
     }
