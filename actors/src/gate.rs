@@ -159,13 +159,9 @@ impl Gate {
         terminal: TerminalId,
         step: Step,
     ) -> Result<(), Fault> {
-        let inside = self.0.inside.load(Ordering::Relaxed);
-        let mut beginnings = self.beginnings();
-        beginnings.pace.are_inside(inside);
-        if beginnings.admits(now, merchant, terminal, step) {
+        if self.beginnings().admits(now, merchant, terminal, step) {
             return Ok(());
         }
-        drop(beginnings);
         self.0.sheds.count(Shed::Paced);
         Err(Fault::Overloaded { retry_after: self.0.retry_after })
     }
@@ -204,9 +200,7 @@ impl Gate {
     /// Something waited for `delay` in the queue of this number.
     pub fn feel(&self, now: Timestamp, queue: usize, delay: Duration) {
         let done = self.0.done.swap(0, Ordering::Relaxed);
-        let inside = self.0.inside.load(Ordering::Relaxed);
         let mut beginnings = self.beginnings();
-        beginnings.pace.are_inside(inside);
         beginnings.pace.done(now, done);
         beginnings.pace.feel(now, queue, delay);
         let pace = &beginnings.pace;
@@ -278,7 +272,9 @@ impl Gate {
 
     /// A panic elsewhere leaves sums that are as good as any.
     fn beginnings(&self) -> MutexGuard<'_, Beginnings> {
-        self.0.beginnings.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut beginnings = self.0.beginnings.lock().unwrap_or_else(PoisonError::into_inner);
+        beginnings.pace.are_inside(self.0.inside.load(Ordering::Relaxed));
+        beginnings
     }
 
     fn most(&self, class: Class) -> u32 {

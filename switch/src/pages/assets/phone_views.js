@@ -270,7 +270,7 @@ const RESULTS = {
   declined: (payment) => ["stop", "Not paid", `${whyNot(payment) ?? "The payment was declined."} No money moved.`],
   reversing: (payment) => [
     "stop",
-    "Not paid",
+    wasRefused(payment) ? "Not paid" : "Being taken back",
     `${whyNot(payment) ?? "The payment is being taken back."} Should money have moved, it is on its way back; the switch sees to that.`,
   ],
   reversed: (payment) => [
