@@ -200,7 +200,7 @@ mod tests {
 
     fn between(moments: &[Duration], from: u64, to: u64) -> usize {
         let span = Duration::from_secs(from)..Duration::from_secs(to);
-        moments.iter().filter(|at| span.contains(at)).count()
+        moments.iter().filter(|at| span.contains(*at)).count()
     }
 
     #[test]

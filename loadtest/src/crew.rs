@@ -12,7 +12,6 @@ use crate::roster::KnownTerminal;
 use crate::scenario::Scenario;
 use crate::stage::{Crowd, Door};
 use crate::targets::{Targets, merchant_of};
-use actors::domain::money::Money;
 use adapters::players::Surroundings;
 use adapters::players::sealing::{RingSealer, Sealer};
 use adapters::players::till::Till;
@@ -60,7 +59,7 @@ pub fn demand(scenario: &Scenario) -> Demand {
     for (door, of_door) in shares.into_iter().filter(|(_, share)| *share > 0.0) {
         for (story, share) in scenario.shares() {
             let kind = Kind { door, payer: story.payer(), crowd: Crowd::Everybody };
-            let lasts = story.keeps_busy(scenario.patience).as_secs_f64();
+            let lasts = story.keeps_busy(scenario.patience, scenario.customers.mean()).as_secs_f64();
             *busy.entry(kind).or_default() += scenario.peak() * of_door * share * lasts;
         }
     }
@@ -100,7 +99,7 @@ impl Crew {
         surroundings: &Surroundings,
     ) -> anyhow::Result<Self> {
         let places = places(scenario, roster)?;
-        let arriving = arrive(places, scenario.amounts.least(), targets, payers, surroundings);
+        let arriving = arrive(places, scenario, targets, payers, surroundings);
         let arrived = tokio::time::timeout(ARRIVE_WITHIN, arriving).await;
         let arrived = arrived.context("not everybody could log in within five minutes")??;
         let (mut idle, mut pairs) = (BTreeMap::<Kind, Mutex<VecDeque<Player>>>::new(), 0usize);
@@ -167,7 +166,7 @@ fn places(scenario: &Scenario, roster: Vec<KnownTerminal>) -> anyhow::Result<Vec
 
 async fn arrive(
     places: Vec<(Kind, KnownTerminal)>,
-    money: Money,
+    scenario: &Scenario,
     targets: &Targets,
     payers: &Payers,
     surroundings: &Surroundings,
@@ -175,23 +174,29 @@ async fn arrive(
     let sealer: Arc<dyn Sealer> = Arc::new(RingSealer::new(Arc::clone(&surroundings.dice)));
     let doors = Arc::new(Semaphore::new(ARRIVING_MAX));
     let mut arriving = JoinSet::new();
-    let (count, line) = (places.len(), targets.line.read()?);
+    let (count, line) = (places.len(), targets.line.read()?.shared(surroundings));
     let on_line = places.iter().find(|(kind, _)| kind.door == Door::Iso);
     if let Some((_, known)) = on_line {
+        let money = scenario.amounts.least();
         line.is_open(surroundings, known.id, merchant_of(known.merchant)?, money).await?;
     }
     for (number, (kind, known)) in places.into_iter().enumerate() {
         let counter = counter(kind.door, &known, (targets, &line), surroundings)?;
         let identity = payers.identity(number, kind.payer, &targets.phones);
         let (doors, sealer, surroundings) = (Arc::clone(&doors), Arc::clone(&sealer), surroundings.clone());
-        let phones = targets.phones.clone();
+        let (phones, rests) = (targets.phones.clone(), scenario.customers.let_rest());
         arriving.spawn(async move {
             let _place = doors.acquire().await?;
             let payer = match kind.crowd {
                 Crowd::Runaway => None,
                 Crowd::Everybody => {
                     let payer = Payer::arrive(identity, surroundings, sealer).await;
-                    Some(payer.with_context(|| format!("phone {number} cannot log in at {phones}"))?)
+                    let mut payer =
+                        payer.with_context(|| format!("phone {number} cannot log in at {phones}"))?;
+                    if rests {
+                        payer.rest();
+                    }
+                    Some(payer)
                 }
             };
             anyhow::Ok((kind, Player { counter, payer }))

@@ -2,6 +2,7 @@
 //!
 //! Everything is read once, before the first terminal connects: a file that is not there, a key that does not fit its
 //! algorithm, or an option that means nothing without another is refused by name. `docs/lines.md` is the other side.
+use crate::concentrator::Concentrator;
 use actors::domain::identity::{MerchantId, TerminalId};
 use actors::domain::money::Money;
 use actors::ports::security_module::{Cipher, MacAlgorithm};
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as NoSuchWord, StrDeserializer};
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,9 @@ pub struct LineArgs {
     /// How it writes them.
     #[arg(long, default_value = "iso87-ascii")]
     dialect: String,
+    /// So many connections, which all terminals share as behind a concentrator, instead of one each.
+    #[arg(long, value_name = "NUMBER")]
+    line_links: Option<NonZeroUsize>,
     /// Speaks TLS over the line, and trusts the certificates of this authority (PEM).
     #[arg(long, value_name = "FILE")]
     line_authority: Option<PathBuf>,
@@ -65,6 +70,8 @@ pub struct LineArgs {
 pub struct Line {
     pos: PosLine,
     tls: Option<(ClientTls, Option<String>)>,
+    links: Option<NonZeroUsize>,
+    concentrator: Option<Arc<Concentrator>>,
 }
 
 impl LineArgs {
@@ -88,13 +95,17 @@ impl LineArgs {
         let dialect = dialect.with_context(|| format!("--dialect is one of {}", Dialect::ALL.join(", ")))?;
         let (header, dialect) = (framing.plain_header(), Arc::new(dialect.clone()));
         let pos = PosLine { host: host.to_owned(), port, framing, header, dialect, sealer: self.mac()? };
-        Ok(Line { pos, tls: self.tls()? })
+        Ok(Line { pos, tls: self.tls()?, links: self.line_links, concentrator: None })
     }
 
-    /// Options that protect a line are refused where no payment goes over it: they would only seem to be tried.
+    /// Options that mean something to a line alone are refused where no payment goes over it: they would only seem to be tried.
     pub fn is_used(&self, uses_line: bool) -> anyhow::Result<()> {
-        let protection = [("--line-authority", &self.line_authority), ("--line-mac-key", &self.line_mac_key)];
-        let idle = protection.iter().find(|(_, file)| !uses_line && file.is_some());
+        let given = [
+            ("--line-authority", self.line_authority.is_some()),
+            ("--line-mac-key", self.line_mac_key.is_some()),
+            ("--line-links", self.line_links.is_some()),
+        ];
+        let idle = given.iter().find(|(_, is_given)| !uses_line && *is_given);
         let Some((option, _)) = idle else { return Ok(()) };
         bail!("{option}: no payment goes over the line: give `iso` a weight in the scenario's [doors]")
     }
@@ -129,6 +140,14 @@ impl LineArgs {
 }
 
 impl Line {
+    /// The same, over connections that all its terminals share, if that was asked for.
+    #[must_use]
+    pub fn shared(mut self, surroundings: &Surroundings) -> Self {
+        let under = self.network(surroundings);
+        self.concentrator = self.links.map(|links| Arc::new(Concentrator::new(links, &under, &self.pos)));
+        self
+    }
+
     /// A terminal on the line.
     pub fn terminal(
         &self,
@@ -137,11 +156,17 @@ impl Line {
         merchant: MerchantId,
         stan: u32,
     ) -> Pos {
-        let mut surroundings = surroundings.clone();
-        if let Some((tls, peer)) = &self.tls {
-            surroundings.network = Arc::new(over_tls(&surroundings, tls, peer.as_ref()));
-        }
+        let branch = self.concentrator.as_ref().and_then(|concentrator| concentrator.branch(terminal));
+        let network = branch.map_or_else(|| self.network(surroundings), |branch| Arc::new(branch));
+        let surroundings = Surroundings { network, ..surroundings.clone() };
         Pos::new(surroundings, self.pos.clone(), terminal, merchant, stan)
+    }
+
+    fn network(&self, surroundings: &Surroundings) -> Arc<dyn Network> {
+        match &self.tls {
+            Some((tls, peer)) => Arc::new(over_tls(surroundings, tls, peer.as_ref())),
+            None => Arc::clone(&surroundings.network),
+        }
     }
 
     /// That a terminal is understood and believed, before a thousand try: with an echo and with a question that is always

@@ -6,9 +6,11 @@
 mod arrivals;
 mod books;
 mod chance;
+mod concentrator;
 mod control;
 mod counter;
 mod crew;
+mod customers;
 mod drive;
 mod figure;
 mod html;
@@ -35,6 +37,7 @@ mod threshold;
 mod timeline;
 mod verdict;
 mod words;
+mod wrong;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};

@@ -170,8 +170,8 @@ impl Story {
         }
     }
 
-    /// About how long it keeps its phone and terminal busy, where a terminal is patient for so long.
-    pub const fn keeps_busy(self, patience: Duration) -> Duration {
+    /// About how long it keeps its phone and terminal busy, where a terminal is patient and a customer looks for so long.
+    pub const fn keeps_busy(self, patience: Duration, looks: Duration) -> Duration {
         match self {
             Self::Vanished
             | Self::Ignored
@@ -179,7 +179,8 @@ impl Story {
             | Self::PlatformLate
             | Self::PlatformSilent => patience,
             Self::Impatient | Self::Abandoned => Duration::from_millis(500),
-            _ => Duration::from_millis(300),
+            Self::TerminalFirst => Duration::from_millis(1_300).saturating_add(looks),
+            _ => Duration::from_millis(300).saturating_add(looks),
         }
     }
 }

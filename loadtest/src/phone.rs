@@ -2,6 +2,7 @@
 //!
 //! Tokens are short: it logs in again between two payments when its own is nearly over, so that no payment waits for
 //! that. The stream of events says what to confirm; the list is asked only where the stream says that it lost count.
+use crate::customers;
 use actors::domain::time::{Deadline, Timestamp};
 use adapters::players::connection::Address;
 use adapters::players::device::DeviceKey;
@@ -60,6 +61,7 @@ pub enum Part {
 /// Who looks over the payer's shoulder.
 pub trait Onlooker: Sync {
     fn shown(&self, payment: &PaymentSeen);
+    fn looked(&self, began: Timestamp);
     fn confirmed(&self, began: Timestamp);
     fn paid(&self, began: Timestamp);
 }
@@ -114,6 +116,11 @@ impl Payer {
         self.heed(bound).map(|_| ())
     }
 
+    /// Keeps nothing but its stream of events, as a phone that nobody touches.
+    pub fn rest(&mut self) {
+        self.phone.rest();
+    }
+
     /// Loses its stream of events; the next question opens it again.
     pub fn lose_events(&mut self) -> Result<(), PlayFault> {
         self.events = self.phone.events()?;
@@ -126,14 +133,17 @@ impl Payer {
         self.heed(paid)
     }
 
-    /// Waits for the next question from `terminal` and does its part.
+    /// Waits for the next question from `terminal`, looks at it for so long, and does its part.
     pub async fn act(
         &mut self,
         terminal: &str,
-        part: Part,
+        part: (Part, Duration),
         onlooker: &dyn Onlooker,
     ) -> Result<PaymentSeen, PlayFault> {
         let acted = self.act_next(terminal, part, onlooker).await;
+        if customers::is_rest(part.1) {
+            self.rest();
+        }
         self.heed(acted)
     }
 
@@ -147,11 +157,19 @@ impl Payer {
     async fn act_next(
         &mut self,
         terminal: &str,
-        part: Part,
+        (part, looks): (Part, Duration),
         onlooker: &dyn Onlooker,
     ) -> Result<PaymentSeen, PlayFault> {
         let payment = self.next_question(terminal).await?;
         onlooker.shown(&payment);
+        let began = self.surroundings.clock.now();
+        if customers::is_rest(looks) {
+            self.rest();
+        }
+        if !looks.is_zero() {
+            tokio::time::sleep(looks).await;
+            onlooker.looked(began);
+        }
         match part {
             Part::Ignores => Ok(payment),
             Part::Declines => self.phone.decline(&payment).await,

@@ -4,6 +4,7 @@
 //! whether that is right is not decided here.
 use crate::chance::Chance;
 use crate::counter::{Counter, Learned, Wanted, is_too_busy};
+use crate::customers::Customers;
 use crate::figure;
 use crate::ledger::{Held, Ledger, Question, Shown};
 use crate::mix::{Ending, Story};
@@ -18,6 +19,7 @@ use adapters::players::PlayFault;
 use adapters::players::seen::PaymentSeen;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The phone hears of a yes with the same breath as the terminal; later than this it has missed it.
@@ -44,6 +46,7 @@ pub struct Hall {
     pub ledger: Ledger,
     pub clock: Arc<dyn Clock>,
     pub patience: Duration,
+    pub customers: Customers,
 }
 
 /// Looks over a payer's shoulder for the hall.
@@ -51,6 +54,8 @@ struct Watch<'a> {
     hall: &'a Hall,
     job: &'a Job,
     asked: Timestamp,
+    /// How long the payer looked at it, in microseconds: no time of the switch's.
+    looked: AtomicU64,
 }
 
 impl Player {
@@ -84,13 +89,15 @@ impl Player {
         let id = wanted.id;
         hall.ledger.asked(Question { id, terminal: counter.id, merchant: counter.merchant, money });
         let asked = hall.clock.now();
-        let watch = Watch { hall, job, asked };
+        let watch = Watch { hall, job, asked, looked: AtomicU64::new(0) };
         let (learned, seen) = meet(counter, &wanted, payer, &watch, chance).await;
         let answered = hall.clock.now();
         let learned = learned.map_err(|fault| kind("terminal", &fault))?;
         hall.ledger.told(id, learned.held.clone());
-        hall.tally.took(job, Stage::Answer, us(asked, answered).saturating_add(late));
-        hall.tally.took(job, Stage::Whole, us(job.due, hall.clock.now()));
+        let looked = watch.looked.load(Ordering::Relaxed);
+        let answer = us(asked, answered).saturating_sub(looked).saturating_add(late);
+        hall.tally.took(job, Stage::Answer, answer);
+        hall.tally.took(job, Stage::Whole, us(job.due, hall.clock.now()).saturating_sub(looked));
         let last = afterwards(counter, &wanted, &learned, job, hall).await;
         let held = match last {
             Ok(held) => held,
@@ -138,9 +145,10 @@ async fn meet(
     let terminal = counter.id;
     let (soonest, latest) = COMES_AFTER_MS;
     let comes_after = Duration::from_millis(chance.fork("phone").between(soonest, latest));
+    let looks = watch.hall.customers.drawn(&chance);
     let mut selling = pin!(sell(counter, wanted, watch, chance));
     let Some(payer) = payer else { return (selling.await, None) };
-    let mut paying = pin!(come_and_act(payer, terminal, watch, comes_after));
+    let mut paying = pin!(come_and_act(payer, terminal, watch, (comes_after, looks)));
     tokio::select! {
         seen = &mut paying => (selling.await, Some(seen)),
         learned = &mut selling => {
@@ -161,7 +169,7 @@ async fn come_and_act(
     payer: &mut Payer,
     terminal: TerminalId,
     watch: &Watch<'_>,
-    comes_after: Duration,
+    (comes_after, looks): (Duration, Duration),
 ) -> Result<PaymentSeen, PlayFault> {
     if watch.job.story == Story::TerminalFirst {
         tokio::time::sleep(comes_after).await;
@@ -172,7 +180,7 @@ async fn come_and_act(
             tokio::time::sleep(COMES_AGAIN).await;
         }
     }
-    payer.act(terminal.as_str(), part(watch.job.story), watch).await
+    payer.act(terminal.as_str(), (part(watch.job.story), looks), watch).await
 }
 
 const fn part(story: Story) -> Part {
@@ -287,6 +295,10 @@ impl Onlooker for Watch<'_> {
             let PaymentSeen { amount, currency, merchant, .. } = payment.clone();
             self.hall.ledger.shown(id, Shown { amount, currency, merchant });
         }
+    }
+
+    fn looked(&self, began: Timestamp) {
+        self.looked.store(us(began, self.hall.clock.now()), Ordering::Relaxed);
     }
 
     fn confirmed(&self, began: Timestamp) {

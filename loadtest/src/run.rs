@@ -172,6 +172,11 @@ fn scenario(args: &RunArgs) -> anyhow::Result<Scenario> {
     if let Some(patience) = args.patience {
         ensure!(PATIENCE.contains(&patience), "--patience is 5 to 300");
         scenario.patience = Duration::from_secs(patience);
+        let suits = scenario.customers.suit(scenario.patience);
+        ensure!(
+            suits,
+            "--patience: the scenario's customers take longer, and two seconds are for the answer"
+        );
     }
     scenario.warm_up =
         args.warm_up.map_or(scenario.warm_up, |seconds| Duration::from_secs(seconds.min(3_600)));
@@ -237,7 +242,8 @@ async fn played(
     let crew = Crew::arrive(&scenario, &args.targets, &args.payers, roster, &surroundings).await?;
     let settings = settings(&scenario, &crew, &archives, began_at).await;
     let (tally, ledger, clock) = (Tally::new(), Ledger::default(), Arc::clone(&surroundings.clock));
-    let hall = Hall { tally, ledger, clock, patience: scenario.patience };
+    let (patience, customers) = (scenario.patience, scenario.customers);
+    let hall = Hall { tally, ledger, clock, patience, customers };
     let pids: Vec<u32> = std::iter::once(std::process::id()).chain(args.pids.iter().copied()).collect();
     let (shape, lag_max) = (scenario.shape.clone(), Duration::from_millis(args.lag_max));
     let platform = args.targets.platform.clone();

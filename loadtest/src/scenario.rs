@@ -2,16 +2,17 @@
 //!
 //! Checked once, so that nothing later has to doubt it. What the command line says goes over what the file says.
 use crate::arrivals::{Shape, read_trace};
+use crate::customers::{Customers, RawCustomers};
 use crate::mix::{Mix, Story};
 use crate::platform::PlatformPlan;
 use crate::stage::Door;
 use crate::threshold::Threshold;
+use crate::wrong::{Wrong, line_of, of_toml};
 use actors::domain::identity::MerchantId;
 use actors::domain::money::{Amount, Money};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub struct Scenario {
     /// Of all payments, so many (0 to 1) over ISO 8583.
     pub iso_share: f64,
     pub amounts: Amounts,
+    pub customers: Customers,
     pub troubles: Vec<PlannedTrouble>,
     pub runaway: Option<Runaway>,
     /// The platform that is played here; another one otherwise.
@@ -73,25 +75,6 @@ pub struct Runaway {
     pub lasts: Duration,
 }
 
-/// What is wrong with a scenario: where, and what to change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
-    pub key: String,
-    pub line: Option<usize>,
-    pub what: String,
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line}, {}: {}", self.key, self.what),
-            None => write!(f, "{}: {}", self.key, self.what),
-        }
-    }
-}
-
-impl std::error::Error for Wrong {}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -106,6 +89,7 @@ struct Raw {
     mix: Option<BTreeMap<Story, f64>>,
     doors: Option<BTreeMap<Door, f64>>,
     amounts: Option<RawAmounts>,
+    customers: Option<RawCustomers>,
     #[serde(default)]
     trouble: Vec<RawTrouble>,
     runaway: Option<RawRunaway>,
@@ -208,6 +192,9 @@ impl Scenario {
         if !PATIENCE.contains(&patience) {
             return Err(reader.wrong("patience_seconds", "is 5 to 300"));
         }
+        let patience = Duration::from_secs(patience);
+        let customers = raw.customers.map(|raw| Customers::read(&raw, patience)).transpose();
+        let customers = customers.map_err(|(key, what)| reader.wrong(key, what))?.unwrap_or_default();
         let mut thresholds = Vec::new();
         for text in &raw.thresholds {
             thresholds.push(text.parse().map_err(|what: String| reader.wrong("thresholds", what))?);
@@ -217,12 +204,13 @@ impl Scenario {
             measured: Duration::from_secs(seconds),
             warm_up: Duration::from_secs(warm_up),
             pairs: raw.pairs,
-            patience: Duration::from_secs(patience),
+            patience,
             thresholds,
             shape,
             mix: reader.mix(raw.mix)?,
             iso_share: reader.iso_share(raw.doors)?,
             amounts: reader.amounts(raw.amounts)?,
+            customers,
             troubles: raw.trouble.iter().map(|trouble| reader.trouble(trouble)).collect::<Result<_, _>>()?,
             runaway: raw.runaway.map(|runaway| reader.runaway(&runaway)).transpose()?,
             platform: raw.platform.map(|platform| reader.platform(platform, beside)).transpose()?,
@@ -435,47 +423,6 @@ fn rule(raw: &RawRule) -> Value {
     rule
 }
 
-fn of_toml(text: &str, key: &str, fault: &toml::de::Error) -> Wrong {
-    let line = fault.span().map(|span| {
-        let before = text.get(..span.start).unwrap_or(text);
-        before.matches('\n').count().saturating_add(1)
-    });
-    let named = line.and_then(|line| text.lines().nth(line.saturating_sub(1))?.split('=').next());
-    let key = match key.strip_suffix('?') {
-        // A key that is not known has no name yet.
-        Some(table) => format!("{table}{}", named.unwrap_or("?").trim()),
-        // Where the document itself is at fault there is no path.
-        None if key == "." => "the file".to_owned(),
-        None => key.to_owned(),
-    };
-    Wrong { key, line, what: fault.message().to_owned() }
-}
-
-/// The line on which a key stands, or the header of its table: for errors that only the whole shows.
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let mut current = String::new();
-    let mut header = None;
-    for (number, line) in text.lines().enumerate() {
-        let (line, number) = (line.trim(), number.saturating_add(1));
-        if let Some(inner) = line.strip_prefix('[') {
-            inner
-                .trim_start_matches('[')
-                .split(']')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .clone_into(&mut current);
-            if current == table || current == key {
-                header = Some(number);
-            }
-        } else if current == table && line.split('=').next().is_some_and(|left| left.trim() == name) {
-            return Some(number);
-        }
-    }
-    header
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -565,6 +512,21 @@ lasts = 10
             ("\"0.50\"", "\"500.00\"", "amounts.most", 26, "at least as much"),
             ("next = 5", "nxt = 5", "trouble[0].rules[0].nxt", 33, "unknown field `nxt`"),
             ("\"M2\"", "\"M 2\"", "runaway.merchant", 36, ""),
+            ("[amounts]", "[customers]\nleast_seconds = 1\n[amounts]", "customers", 24, "missing field"),
+            (
+                "[amounts]",
+                "[customers]\nleast_seconds = 1\nmost_seconds = 9\n[amounts]",
+                "customers.most_seconds",
+                26,
+                "is 0 to 8 seconds: two less than patience_seconds",
+            ),
+            (
+                "[amounts]",
+                "[customers]\nleast_seconds = 3\nmost_seconds = 2\n[amounts]",
+                "customers.most_seconds",
+                26,
+                "is at least customers.least_seconds",
+            ),
         ] {
             let wrong = read(&MIXED.replacen(old, new, 1)).unwrap_err();
             assert_eq!((wrong.key.as_str(), wrong.line), (key, Some(line)), "{wrong}");

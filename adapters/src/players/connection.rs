@@ -193,6 +193,11 @@ impl Connection {
         &self.surroundings
     }
 
+    /// Closes the connection, if there is one.
+    pub fn hang_up(&mut self) {
+        self.wire = None;
+    }
+
     /// Asks, and reads the whole answer within `within`. Giving up closes the connection.
     pub async fn ask(&mut self, ask: Ask, within: Duration) -> Result<Reply, PlayFault> {
         let request = ask.request(&self.address.host)?;

@@ -211,6 +211,11 @@ impl Phone {
         self.look_until(id, |seen| seen.status.is_decided()).await
     }
 
+    /// Hangs up on its requests' connection; the next request makes another one. Its events go on.
+    pub fn rest(&mut self) {
+        self.connection.hang_up();
+    }
+
     /// The events of this payer, not yet opened.
     pub fn events(&self) -> Result<Events, PlayFault> {
         let authorization = self.authorization.clone().ok_or_else(not_logged_in)?;

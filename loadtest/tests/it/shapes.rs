@@ -36,6 +36,29 @@ iso = 1
 decline = 1
 "#;
 
+/// People who look at their phones for three seconds, whose terminals stand behind a concentrator. What is told leaves their three seconds out.
+const UNHURRIED: &str = r#"
+seed = 3
+seconds = 2
+warm_up = 1
+patience_seconds = 8
+thresholds = ["answer:p(50)<3s", "push:p(50)<3s", "answer:count>=10", "errors==0%", "violations==0"]
+[arrivals]
+shape = "constant"
+rate = 12
+[doors]
+iso = 1
+[customers]
+least_seconds = 3
+most_seconds = 3.5
+[mix]
+sale = 60
+terminal_first = 10
+reversal = 10
+repeat = 10
+reconnect = 10
+"#;
+
 /// Two seconds of a day: bursts, and people whom a mix would have to know of.
 fn trace() -> String {
     let mut trace =
@@ -79,4 +102,19 @@ fn a_spike_and_a_replay_are_offered_as_they_were_written_and_judged() {
     let told =
         ["platform_expires", "impatient", "platform_refuses", "sale", "decline", "reversal"].map(offered);
     assert_eq!(told, [1, 1, 1, 8, 1, 1], "{stories:?}");
+}
+
+#[test]
+fn customers_who_take_their_time_pay_and_their_terminals_may_share_connections() {
+    let switch = RealSwitch::open(Setting::Played);
+    let scenario = switch.scenario("unhurried.toml", UNHURRIED);
+    let options = ["--scenario", scenario.to_str().unwrap(), "--line-links", "2", "--lag-max", "5000"];
+    let done = run(&switch, &options);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    let idle = run(&switch, &["--rate", "1", "--seconds", "1", "--line-links", "2"]);
+    assert_eq!(idle.status.code(), Some(2), "{}", said(&idle));
+    assert!(said(&idle).contains("--line-links: no payment goes over the line"), "{}", said(&idle));
+    let hurried = run(&switch, &["--scenario", scenario.to_str().unwrap(), "--patience", "5"]);
+    assert_eq!(hurried.status.code(), Some(2), "{}", said(&hurried));
+    assert!(said(&hurried).contains("customers take longer"), "{}", said(&hurried));
 }
