@@ -218,6 +218,11 @@ impl Gate {
         Inside(self.clone())
     }
 
+    /// So many payments were open when this switch was started: as busy as that it may be again at once.
+    pub fn took_over(&self, open: usize) {
+        self.beginnings().pace.took_over(u32::try_from(open).unwrap_or(u32::MAX));
+    }
+
     /// A payment came to its end, whichever: whatever comes to its terminal now begins another one.
     pub fn done(&self, keeper: Keeper, payment: PaymentId) {
         self.0.done.fetch_add(1, Ordering::Relaxed);

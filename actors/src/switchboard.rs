@@ -503,6 +503,7 @@ impl Switchboard {
     /// Wakes every keeper of an open payment and every outbox: what a start does last.
     pub async fn wake_all(&self) -> usize {
         let keepers = self.world.journal.keepers().await;
+        self.world.rooms().sessions.gate().took_over(keepers.len());
         for keeper in &keepers {
             if let Keeper::Terminal(terminal) = keeper
                 && !is_planted(Bug::NobodyWokenAtStart)

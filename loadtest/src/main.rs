@@ -3,6 +3,7 @@
 //! `run` plays a scenario to a verdict, `drive` measures nothing but payments, `idle` weighs those who do nothing, `roster`
 //! makes the terminals to play with. It is a stranger at the door: it sees what docs/http-api.md and docs/lines.md promise and
 //! nothing of the switch's inside. A run's order: `scenario`, `crew`, `session`, `player`; then `judge` and `verdict`.
+mod addresses;
 mod arrivals;
 mod books;
 mod chance;

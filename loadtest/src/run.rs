@@ -2,6 +2,7 @@
 //!
 //! Everything that can be refused is refused before the first payment: addresses that are not ours, a rate that cannot be
 //! played, a crew too small, a target that is not there, accounts that cannot be read.
+use crate::addresses::ManyAddresses;
 use crate::arrivals::Shape;
 use crate::books::{Archives, Before};
 use crate::control::{Control, shown_to_the_judge};
@@ -22,7 +23,6 @@ use crate::{html, machine, roster, words};
 use actors::domain::time::Deadline;
 use adapters::clock::SteadyClock;
 use adapters::dice::SystemDice;
-use adapters::http_client::TcpNetwork;
 use adapters::players::Surroundings;
 use adapters::rfc3339;
 use anyhow::{Context, ensure};
@@ -227,7 +227,7 @@ async fn played(
     roster: Vec<roster::KnownTerminal>,
 ) -> anyhow::Result<Report> {
     let (clock, dice) = (Arc::new(SteadyClock::starting_now()), Arc::new(SystemDice::new()?));
-    let surroundings = Surroundings { network: Arc::new(TcpNetwork), tls: None, clock, dice };
+    let surroundings = Surroundings { network: Arc::new(ManyAddresses::default()), tls: None, clock, dice };
     let archives = Archives {
         surroundings: surroundings.clone(),
         platform: args.targets.platform.clone(),

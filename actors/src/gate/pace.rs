@@ -153,6 +153,11 @@ impl Pace {
         self.inside = number;
     }
 
+    /// So many were open when this switch was started in the place of one that died: as many as that are no crowd.
+    pub fn took_over(&mut self, number: u32) {
+        self.usual = self.usual.max(f64::from(number));
+    }
+
     /// Whether one more payment may begin, at this merchant.
     pub fn admits(&mut self, now: Timestamp, merchant: MerchantId) -> bool {
         self.look_around(now);

@@ -5,13 +5,14 @@ mod chaos;
 
 use crate::house::bank::{Bank, Call, RIGHT};
 use crate::house::ports::Trap;
-use crate::house::{Estate, House, PATIENCE, SECOND, euro, id_of, key, pass, payer, settle, till};
+use crate::house::{Estate, House, PATIENCE, Plan, SECOND, euro, id_of, key, pass, payer, settle, till};
 use crate::sessions::{PHASES, bring_to, refusal};
 use actors::domain::identity::{MerchantId, PaymentId};
 use actors::domain::payment::Outcome;
 use actors::domain::payment::phase::Phase;
 use actors::domain::response_code::Refusal;
 use actors::domain::time::Deadline;
+use actors::gate::begun::Step;
 use actors::report::Until;
 
 /// The steps of a payment, as its facts name them.
@@ -231,5 +232,25 @@ fn a_terminal_that_forgot_everything_goes_on_counting_its_rounds_and_knows_who_s
         house.board.clear(till(1), house.by()).await.unwrap();
         let granted = house.stand(payer(2), till(1)).await.unwrap();
         assert!(granted.claim.epoch > first, "round {} came after round {first}", granted.claim.epoch);
+    });
+}
+
+#[test]
+fn a_switch_that_died_with_hundreds_of_open_payments_may_have_as_many_again_at_once() {
+    let plan = Plan { live_max: 1_000, gate: 1_000, in_flight_max: 1_000, owed_in_flight_max: 4 };
+    let mut estate = Estate::planned(plan);
+    estate.live(async |house| {
+        for number in 0..400 {
+            house.place(till(number), "sale", "12.50").await.unwrap();
+        }
+    });
+    estate.live(async |house| {
+        let open: Vec<_> = (0..700).map(|_| house.gate.opened()).collect();
+        let (now, shop) = (house.now(), MerchantId::new("shop").unwrap());
+        let mut begun = (400..500).map(|number| {
+            house.gate.begin(now, shop, till(number), Step::Order(id_of(till(number), "sale")))
+        });
+        assert!(begun.all(|begun| begun.is_ok()));
+        drop(open);
     });
 }

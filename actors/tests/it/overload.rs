@@ -489,6 +489,28 @@ fn as_many_as_usual_and_half_as_many_again_are_no_crowd() {
     assert!(!(0..1_000).all(|_| lets_in(&mut pace, 2_100, now, 0)));
 }
 
+/// How many of 700 a second are let in for twenty seconds, whose customers take ten, where so many were open before.
+fn unhurried(took_over: u32) -> usize {
+    let mut pace = Pace::new(STANDING);
+    pace.took_over(took_over);
+    let mut let_in = Vec::new();
+    for moment in 0..14_000 {
+        let now = moment * 1_000_000 / 700;
+        let inside = let_in.iter().rev().take_while(|began| now - **began < 10_000_000).count();
+        pace.feel(at(now), 0, Duration::ZERO);
+        if lets_in(&mut pace, u32::try_from(inside).unwrap(), at(now), 0) {
+            let_in.push(now);
+        }
+    }
+    let_in.len()
+}
+
+#[test]
+fn a_switch_that_takes_over_from_one_that_died_is_as_busy_at_once() {
+    assert_eq!(unhurried(7_000), 14_000);
+    assert!(unhurried(0) < 13_000, "to one that had nobody they are a crowd");
+}
+
 #[test]
 fn a_gate_counts_a_payment_among_the_crowd_until_it_has_ended() {
     let all_are_let_in = |gate: &Gate| {
