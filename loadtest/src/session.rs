@@ -211,9 +211,10 @@ impl Session {
     async fn measure(&self, span: Span) -> Usage {
         let clock = &self.surroundings.clock;
         tokio::time::sleep(span.start.since(clock.now())).await;
-        let before = Reading::take(&self.pids);
+        let (before, well_before) = (Reading::take(&self.pids), self.hall.tally.well());
         tokio::time::sleep(span.end.since(clock.now())).await;
-        before.until(&Reading::take(&self.pids), &self.pids, self.hall.tally.well())
+        let well = self.hall.tally.well().saturating_sub(well_before);
+        before.until(&Reading::take(&self.pids), &self.pids, well)
     }
 
     /// Tells and keeps what every second brought.

@@ -70,6 +70,8 @@ pub struct Counts {
     pub starved_runaway: u64,
     /// Requests that terminals repeated.
     pub repeats: u64,
+    /// Payments that ended as they may, whenever they were due.
+    well: u64,
     second: Second,
 }
 
@@ -162,6 +164,7 @@ impl Tally {
             Ended::Badly(_) => &mut second.errors,
         };
         *counter = counter.saturating_add(1);
+        counts.well = counts.well.saturating_add(u64::from(matches!(ended, Ended::Well(_))));
         if job.is_measured {
             counts.endings.entry((job.crowd, job.story)).or_default().add(ended);
             if let Ended::Badly(kind) = ended {
@@ -197,9 +200,9 @@ impl Tally {
         std::mem::replace(&mut *self.counts(), Counts::new())
     }
 
-    /// How many payments of the measured time ended as they may, so far.
+    /// How many payments ended as they may, so far, whenever they were due: those whose customers take their time began before.
     pub fn well(&self) -> u64 {
-        self.counts().endings.values().map(Endings::well).sum()
+        self.counts().well
     }
 
     /// A player that panicked leaves counts that are still counts.
@@ -217,6 +220,7 @@ impl Counts {
             starved: 0,
             starved_runaway: 0,
             repeats: 0,
+            well: 0,
             second: Second::new(),
         }
     }
