@@ -34,9 +34,12 @@ const NEWS: f64 = 0.05;
 /// How much of the most that was done lately is left after a look, and what shares are counted by of it.
 const FADES: f64 = 0.98;
 const STEADY: f64 = 0.85;
-/// So many payments may be inside at any time, and twice as many as usual: more of them are a crowd, though nobody waits yet.
+/// So many payments may begin within two thirds of a second, and be inside, and twice as many as usual: more of them are a crowd,
+/// though nobody waits yet.
 const CROWD: u32 = 512;
 const CROWDED: f64 = 2.0;
+/// How much of those that began lately is left at a look: at a steady rate they are what begins in two thirds of a second.
+const FORGETS: f64 = 0.85;
 /// How much of what is inside counts in what is usual, at a look that found nobody waiting.
 const NEWS_INSIDE: f64 = 0.02;
 /// After so many looks at which nobody was sent away there is no pace any more.
@@ -77,9 +80,10 @@ pub struct Pace {
     /// How many are done a second, smoothed, and the most that it was lately.
     done: f64,
     best: f64,
-    /// How many are inside, and how many usually are.
+    /// How many are inside, how many usually are, and how many began lately.
     inside: u32,
     usual: f64,
+    rush: f64,
     /// Looks in a row at which nothing stood, and of these at which nobody was sent away.
     clear: u32,
     calm: u32,
@@ -120,6 +124,7 @@ impl Pace {
             best: 0.0,
             inside: 0,
             usual: 0.0,
+            rush: 0.0,
             clear: 0,
             calm: 0,
             standing: 0,
@@ -169,6 +174,7 @@ impl Pace {
             Some(rate) => self.has_share(now, merchant, rate),
         };
         self.look.sent_away = self.look.sent_away.saturating_add(u32::from(!is_admitted));
+        self.rush += f64::from(u8::from(is_admitted));
         is_admitted
     }
 
@@ -252,6 +258,7 @@ impl Pace {
             return;
         }
         let seen = std::mem::replace(&mut self.look, Look::since(now));
+        self.rush *= FORGETS;
         self.done = smooth(self.done, f64::from(seen.done) / elapsed.as_secs_f64(), NEWS);
         self.best = self.done.max(self.best * FADES);
         let borne = if self.rate.is_some() { self.target / 2 } else { self.target };
@@ -272,7 +279,9 @@ impl Pace {
     }
 
     fn is_crowded(&self) -> bool {
-        self.inside >= CROWD && f64::from(self.inside) >= self.usual * CROWDED
+        self.inside >= CROWD
+            && self.rush >= f64::from(CROWD)
+            && f64::from(self.inside) >= self.usual * CROWDED
     }
 
     fn begin(&mut self, now: Timestamp) {

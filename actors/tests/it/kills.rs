@@ -247,7 +247,7 @@ fn a_switch_that_died_with_hundreds_of_open_payments_may_have_as_many_again_at_o
     estate.live(async |house| {
         let open: Vec<_> = (0..700).map(|_| house.gate.opened()).collect();
         let (now, shop) = (house.now(), MerchantId::new("shop").unwrap());
-        let mut begun = (400..500).map(|number| {
+        let mut begun = (400..999).map(|number| {
             house.gate.begin(now, shop, till(number), Step::Order(id_of(till(number), "sale")))
         });
         assert!(begun.all(|begun| begun.is_ok()));

@@ -12,7 +12,7 @@ codes = "page"
 id = "sandbox"
 kind = "sandbox"
 url = "http://127.0.0.1:8082"
-secret = { env = "CARGO_MANIFEST_DIR" }
+secret = { env = "CARGO_PKG_DESCRIPTION" }
 [[merchant]]
 id = "M"
 name = "Kiosk"
@@ -57,7 +57,7 @@ fn a_wrong_value_is_named_by_its_key_and_says_what_it_may_be() {
         ("e3b0", "zzzz", "terminal[0].key_sha256", "64 hex digits"),
         ("\"http://127.0.0.1:8082\"", "\"127.0.0.1:8082\"", "platform[0].url", "http://"),
         (
-            "env = \"CARGO_MANIFEST_DIR\"",
+            "env = \"CARGO_PKG_DESCRIPTION\"",
             "env = \"NOT_SET_ANYWHERE\"",
             "platform[0].secret",
             "NOT_SET_ANYWHERE",
