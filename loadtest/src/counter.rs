@@ -11,12 +11,16 @@ use adapters::players::pos::{Pos, PosAnswer, PosOrder};
 use adapters::players::seen::{SaleSeen, Status};
 use adapters::players::till::{Order, Sale, Till};
 use adapters::players::{PlayFault, Surroundings};
+use anyhow::ensure;
 use std::time::Duration;
 
 /// The switch decides within what it was given; so much more is for its answer to arrive.
 const SLACK: Duration = Duration::from_secs(2);
 /// The longest wait that the switch grants (docs/http-api.md).
 const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// Network management: the terminal is there.
+const SIGN_ON: &str = "001";
 
 /// A terminal.
 pub struct Counter {
@@ -66,6 +70,14 @@ impl Counter {
             Wire::Http(_) => Door::Http,
             Wire::Iso(_) => Door::Iso,
         }
+    }
+
+    /// Opens for business: over a line a terminal connects and signs on, as it does in the morning; over HTTP there is nothing to do.
+    pub async fn open(&mut self) -> anyhow::Result<()> {
+        let Wire::Iso(pos) = &mut self.wire else { return Ok(()) };
+        let answer = pos.manage(SIGN_ON).await?;
+        ensure!(answer.code == "00", "the switch answered with {}", answer.code);
+        Ok(())
     }
 
     /// Requests repeated so far.

@@ -90,7 +90,7 @@ fn whole(value: f64) -> usize {
 }
 
 impl Crew {
-    /// Logs everybody in, a few at a time, and fails if one of them can't.
+    /// Logs phones in and signs terminals of a line on, a few at a time, and fails if one of them can't.
     pub async fn arrive(
         scenario: &Scenario,
         targets: &Targets,
@@ -181,12 +181,14 @@ async fn arrive(
         line.is_open(surroundings, known.id, merchant_of(known.merchant)?, money).await?;
     }
     for (number, (kind, known)) in places.into_iter().enumerate() {
-        let counter = counter(kind.door, &known, (targets, &line), surroundings)?;
+        let mut counter = counter(kind.door, &known, (targets, &line), surroundings)?;
         let identity = payers.identity(number, kind.payer, &targets.phones);
         let (doors, sealer, surroundings) = (Arc::clone(&doors), Arc::clone(&sealer), surroundings.clone());
         let (phones, rests) = (targets.phones.clone(), scenario.customers.let_rest());
         arriving.spawn(async move {
             let _place = doors.acquire().await?;
+            let open = counter.open().await;
+            open.with_context(|| format!("terminal {} cannot sign on at the line", counter.id))?;
             let payer = match kind.crowd {
                 Crowd::Runaway => None,
                 Crowd::Everybody => {
