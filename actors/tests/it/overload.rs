@@ -276,7 +276,7 @@ fn that_knows(a_second: u32) -> Pace {
 
 #[test]
 fn a_switch_that_knows_what_it_can_do_does_it_again_at_once() {
-    for (knows, within) in [(0, 5_000_000), (1_000, 1_000_000)] {
+    for (knows, within) in [(0, 5_000_000), (1_000, 1_500_000)] {
         let mut pace = that_knows(knows);
         let (mut let_in, mut asked) = (0, 0);
         for now in (0..12_000_000).step_by(2_500) {
