@@ -28,7 +28,8 @@ const LEAST_CLEAR: u32 = 3;
 const LONG_CLEAR: u32 = 5;
 const GROWS_LONG: f64 = 0.1;
 /// Up to such a part of what can be done nothing has to be felt for, where that is known: it grows by such a part of it at each of
-/// these looks, and beyond it no more by itself.
+/// these looks. Beyond it, it grows by itself after so many only: then it was too little that was known.
+const LONGER_CLEAR: u32 = 20;
 const KNOWN: f64 = 0.7;
 const RETURNS: f64 = 0.1;
 /// How much of what is known is left after a look: half of it after two minutes; and of what it seems to be too much after one at which somebody waited.
@@ -356,14 +357,15 @@ impl Pace {
 
     /// By how much more is let in after a look that found nobody waiting but somebody sent away.
     fn grows(&self) -> f64 {
-        let by_best = self.best.max(self.able * KNOWN) * GROWS * f64::from(self.clear.max(LEAST_CLEAR));
-        if self.is_able_known() {
-            let short_of_it = self.able * KNOWN - self.done - self.besides;
-            let is_clear = self.clear >= LEAST_CLEAR;
-            return by_best.max(if is_clear { short_of_it.min(self.able * RETURNS) } else { 0.0 });
+        if self.clear < LEAST_CLEAR {
+            return self.best.max(self.able * KNOWN) * GROWS * f64::from(LEAST_CLEAR);
         }
-        let by_itself = if self.clear < LONG_CLEAR { 0.0 } else { self.besides * GROWS_LONG + 1.0 };
-        by_best.max(by_itself)
+        let by_best = self.best.max(self.able * KNOWN) * GROWS * f64::from(self.clear);
+        let short_of_it = self.able * KNOWN - self.done - self.besides;
+        let by_known = short_of_it.min(self.able * RETURNS);
+        let long = if self.is_able_known() { LONGER_CLEAR } else { LONG_CLEAR };
+        let by_itself = if self.clear < long { 0.0 } else { self.besides * GROWS_LONG + 1.0 };
+        by_best.max(by_known).max(by_itself)
     }
 
     fn as_things_are(&self) -> f64 {

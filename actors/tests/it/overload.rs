@@ -11,6 +11,7 @@ use actors::gate::sent_away::{NAMES, SentAway};
 use actors::gate::{Gate, HOLD_BACK, STANDING, held_back};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::ops::Range;
 use std::time::Duration;
 
 /// What the clerk can do: 1,000 payments a second.
@@ -140,6 +141,11 @@ impl Day {
 
     fn a_second(&self) -> u64 {
         self.served.values().map(|of| of.paid).sum::<u64>() / (SECONDS - 10)
+    }
+
+    /// Payments that were done in these seconds.
+    fn served_in(&self, seconds: Range<u64>) -> usize {
+        seconds.filter_map(|second| self.waits.get(&second)).map(Vec::len).sum()
     }
 
     /// The median of what those waited who were served in this second.
@@ -304,6 +310,25 @@ fn what_was_known_does_no_harm_where_it_is_true_no_more() {
             assert!(median < Duration::from_millis(400), "{rate} times, second {second}: {median:?}");
         }
     }
+}
+
+#[test]
+fn what_was_known_of_a_bad_moment_holds_nobody_back_for_long() {
+    for rate in [2, 10] {
+        let of = |knows| counter(rate, Customer::Comes, Some(that_knows(knows))).served_in(8..20);
+        let (unknown, too_little) = (of(0), of(50));
+        assert!(too_little * 100 >= unknown * 95, "{rate} times: {too_little}, and {unknown}");
+    }
+}
+
+#[test]
+fn a_thread_that_does_not_come_round_is_no_sign_that_nobody_waits() {
+    let mut pace = that_knows(0);
+    for now in (0..5_000_000).step_by(1_000) {
+        pace.admits(at(now), merchant(1));
+    }
+    let rate = pace.rate().unwrap();
+    assert!(rate <= 10.0, "{rate} a second, and nothing was felt for five");
 }
 
 #[test]
