@@ -55,12 +55,11 @@ async fn said(message: &Bytes) -> Answered {
     let kind = MessageKind::of(mti, CodeLabel::of("00"));
     let echo = Answered { reply: Some(message.clone()), kind, terminal: None, bad: false };
     match told.split_once(' ').unwrap_or((told, "")) {
-        ("echo", _) => echo,
+        ("echo" | "trip", _) => echo,
         ("wait", millis) => {
             tokio::time::sleep(Duration::from_millis(millis.parse().unwrap())).await;
             echo
         }
-        ("trip", _) => echo,
         ("hang", _) => std::future::pending().await,
         ("stumble", _) => panic!("the parrot stumbled"),
         ("sulk", _) => Answered { reply: None, ..echo },
