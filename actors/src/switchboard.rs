@@ -4,9 +4,7 @@
 //! the deadline that was set at the line, and its answer is durable when it is given.
 use crate::answer::{Fault, Reply};
 use crate::domain::binding::Taken;
-use crate::domain::identity::{
-    Keeper, MerchantId, PayerId, PaymentId, PaymentKey, PlatformId, RefundId, TerminalId,
-};
+use crate::domain::identity::{Keeper, PayerId, PaymentId, PaymentKey, PlatformId, RefundId, TerminalId};
 use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::outbox::Standing as Debt;
@@ -126,13 +124,6 @@ impl Switchboard {
         // In this order: what is let in from here on finds it sent away.
         let is_away = self.world.rooms().sessions.gate().send_away(self.now(), order);
         (is_away && !self.world.journal.knows(order)) || is_planted(Bug::SentAwayThoughInside)
-    }
-
-    /// Tells a terminal for good, before anything is done for its order, that nothing comes of it, where it would be refused its beginning.
-    /// `None`: it may be let in, or something of it is here.
-    pub fn turn_away(&self, terminal: TerminalId, merchant: MerchantId, order: PaymentId) -> Option<Fault> {
-        let turned = self.world.rooms().sessions.gate().turn_away(self.now(), merchant, terminal);
-        turned.err().filter(|_| self.send_away(order))
     }
 
     /// A terminal looks at a payment of its own.

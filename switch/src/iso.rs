@@ -4,7 +4,6 @@
 //! with 30 as long as somebody can be answered. Nothing that identifies a card is kept, logged or handed on.
 mod flows;
 mod peers;
-mod porter;
 mod proof;
 mod settlement;
 
@@ -14,7 +13,6 @@ pub use proof::{Dukpt, Exchange, MacKeyRule, MacRules, Proof, Proven};
 
 use crate::line::{Answered, Answering, CodeLabel, Line, MessageKind, Unmatched};
 use actors::domain::response_code::ResponseCode;
-use actors::domain::time::Deadline;
 use actors::gate::{HOLD_BACK, held_back};
 use adapters::iso8583::asked::{Told, Unfit, Wish};
 use adapters::iso8583::dialect::Dialect;
@@ -67,10 +65,6 @@ impl Answering for IsoDoor {
             }
             answered
         })
-    }
-
-    fn turn_away(&self, line: &Line, message: &[u8]) -> Option<(Answered, Deadline)> {
-        self.no_to(line, message)
     }
 
     fn for_peer(&self, certificate: &CertificateDer<'_>) -> Option<Arc<dyn Answering>> {

@@ -4,7 +4,7 @@
 //! as far as that tells. `connection` serves one peer over any stream, `listener` accepts and hands out, `presence`
 //! remembers who was heard. The keys of the configuration and what happens at each limit are in docs/lines.md.
 use actors::domain::identity::TerminalId;
-use actors::domain::time::{Deadline, Timestamp};
+use actors::domain::time::Timestamp;
 use actors::ports::clock::Clock;
 use adapters::iso8583::framing::Framing;
 use bytes::Bytes;
@@ -20,7 +20,6 @@ use tokio::sync::watch;
 
 mod connection;
 mod crowd;
-mod held;
 mod kind;
 mod listener;
 mod presence;
@@ -42,12 +41,6 @@ pub fn is_line_name(name: &str) -> bool {
 pub trait Answering: Send + Sync + 'static {
     /// The answer, on the thread of the connection. A panic in it costs the peer this one answer.
     fn answer(&self, line: &Arc<Line>, message: Bytes) -> LocalBoxFuture<'static, Answered>;
-
-    /// What is told to whoever would be sent away, before anything is done for its message, and when; `None`: it is answered. A panic in it is
-    /// a `None`.
-    fn turn_away(&self, _line: &Line, _message: &[u8]) -> Option<(Answered, Deadline)> {
-        None
-    }
 
     /// Who answers a peer that showed this certificate, where that makes a difference.
     fn for_peer(&self, _certificate: &CertificateDer<'_>) -> Option<Arc<dyn Answering>> {

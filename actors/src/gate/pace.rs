@@ -27,17 +27,6 @@ const LEAST_CLEAR: u32 = 3;
 /// After so many, what was done lately says little: it grows by such a part of itself if that is more.
 const LONG_CLEAR: u32 = 5;
 const GROWS_LONG: f64 = 0.1;
-/// Up to such a part of what can be done nothing has to be felt for, where that is known: it grows by such a part of it at each of
-/// these looks. Beyond it, it grows by itself after so many only: then it was too little that was known.
-const LONGER_CLEAR: u32 = 20;
-const KNOWN: f64 = 0.7;
-const RETURNS: f64 = 0.1;
-/// How much of what is known is left after a look: half of it after two minutes; and of what it seems to be too much after one at which somebody waited.
-const KEEPS: f64 = 0.9994;
-const MISTAKEN: f64 = 0.98;
-/// Only so much is, where less than such a part of it is done: something else than payments may have made them wait.
-const DOUBTED: f64 = 0.99;
-const ELSEWHERE: f64 = 0.25;
 /// And it shrinks by up to such a part at a look that found somebody.
 const SHRINKS: f64 = 0.5;
 /// How much of what is done counts in its sum at a look; a payment takes its time.
@@ -46,9 +35,8 @@ const NEWS: f64 = 0.05;
 const FADES: f64 = 0.98;
 const STEADY: f64 = 0.85;
 /// So many payments may begin within two thirds of a second, and be inside, and twice as many as usual: more of them are a crowd,
-/// though nobody waits yet. Where it is known what can be done in a second it is as many as that, but no fewer than these.
-const CROWD: f64 = 512.0;
-const CROWD_LEAST: f64 = 64.0;
+/// though nobody waits yet.
+const CROWD: u32 = 512;
 const CROWDED: f64 = 2.0;
 /// How much of those that began lately is left at a look: at a steady rate they are what begins in two thirds of a second.
 const FORGETS: f64 = 0.85;
@@ -92,8 +80,6 @@ pub struct Pace {
     /// How many are done a second, smoothed, and the most that it was lately.
     done: f64,
     best: f64,
-    /// What can be done a second: the most that was done in the last minutes while somebody waited. Nothing, if nobody did.
-    able: f64,
     /// How many are inside, how many usually are, and how many began lately.
     inside: u32,
     usual: f64,
@@ -136,7 +122,6 @@ impl Pace {
             sharers: HashMap::new(),
             done: 0.0,
             best: 0.0,
-            able: 0.0,
             inside: 0,
             usual: 0.0,
             rush: 0.0,
@@ -278,9 +263,7 @@ impl Pace {
         self.best = self.done.max(self.best * FADES);
         let borne = if self.rate.is_some() { self.target / 2 } else { self.target };
         let stands = self.least.iter().flatten().max().copied().filter(|longest| *longest > borne);
-        let is_felt = self.least.iter().any(Option::is_some);
         self.least.fill(None);
-        self.learn(stands.is_some());
         if stands.is_none() {
             self.usual = smooth(self.usual, f64::from(self.inside), NEWS_INSIDE);
         }
@@ -289,38 +272,16 @@ impl Pace {
         self.pressing = if is_pressing { CALM } else { self.pressing.saturating_sub(1) };
         match (stands, self.rate) {
             (Some(delay), _) => self.slow_down(now, delay.saturating_sub(borne)),
-            (None, Some(_)) if is_felt => self.speed_up(seen.sent_away > 0),
-            // Nothing was felt: no thread has come round.
-            (None, Some(_)) => self.part = 1.0,
+            (None, Some(_)) => self.speed_up(seen.sent_away > 0),
             (None, None) => {}
         }
         self.sharers.retain(|_, share| now.since(share.asked_at) < GONE);
     }
 
     fn is_crowded(&self) -> bool {
-        let (inside, crowd) = (f64::from(self.inside), self.crowd());
-        inside >= crowd && self.rush >= crowd && inside >= self.usual * CROWDED
-    }
-
-    fn crowd(&self) -> f64 {
-        if self.is_able_known() { self.able.max(CROWD_LEAST) } else { CROWD }
-    }
-
-    fn is_able_known(&self) -> bool {
-        self.able >= SLOWEST
-    }
-
-    /// What is done while somebody waits is what can be done.
-    fn learn(&mut self, is_standing: bool) {
-        let left = match is_standing {
-            false => KEEPS,
-            true if self.done < self.able * ELSEWHERE => DOUBTED,
-            true => MISTAKEN,
-        };
-        self.able *= left;
-        if is_standing {
-            self.able = self.able.max(self.done);
-        }
+        self.inside >= CROWD
+            && self.rush >= f64::from(CROWD)
+            && f64::from(self.inside) >= self.usual * CROWDED
     }
 
     fn begin(&mut self, now: Timestamp) {
@@ -347,25 +308,14 @@ impl Pace {
         self.clear = self.clear.saturating_add(1);
         self.calm = if is_short { 0 } else { self.calm.saturating_add(1) };
         if is_short {
-            self.besides += self.grows();
+            let by_best = self.best * GROWS * f64::from(self.clear.max(LEAST_CLEAR));
+            let by_itself = if self.clear < LONG_CLEAR { 0.0 } else { self.besides * GROWS_LONG + 1.0 };
+            self.besides += by_best.max(by_itself);
         }
         self.rate = (self.calm < CALM).then(|| self.as_things_are());
         if self.rate.is_none() {
             self.sharers.clear();
         }
-    }
-
-    /// By how much more is let in after a look that found nobody waiting but somebody sent away.
-    fn grows(&self) -> f64 {
-        if self.clear < LEAST_CLEAR {
-            return self.best.max(self.able * KNOWN) * GROWS * f64::from(LEAST_CLEAR);
-        }
-        let by_best = self.best.max(self.able * KNOWN) * GROWS * f64::from(self.clear);
-        let short_of_it = self.able * KNOWN - self.done - self.besides;
-        let by_known = short_of_it.min(self.able * RETURNS);
-        let long = if self.is_able_known() { LONGER_CLEAR } else { LONG_CLEAR };
-        let by_itself = if self.clear < long { 0.0 } else { self.besides * GROWS_LONG + 1.0 };
-        by_best.max(by_known).max(by_itself)
     }
 
     fn as_things_are(&self) -> f64 {

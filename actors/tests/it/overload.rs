@@ -2,8 +2,6 @@
 //!
 //! To send a customer away takes the clerk a fortieth of what it takes to serve one; a payment is eight pieces of work, with a
 //! walk between them, and whatever is to be done is done in the order in which it came. Whoever gets no answer within a second has left.
-mod known;
-
 use actors::domain::identity::{MerchantId, PayerId, PaymentId, TerminalId};
 use actors::domain::time::Timestamp;
 use actors::fault::Fault;
@@ -13,7 +11,6 @@ use actors::gate::sent_away::{NAMES, SentAway};
 use actors::gate::{Gate, HOLD_BACK, STANDING, held_back};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::ops::Range;
 use std::time::Duration;
 
 /// What the clerk can do: 1,000 payments a second.
@@ -143,11 +140,6 @@ impl Day {
 
     fn a_second(&self) -> u64 {
         self.served.values().map(|of| of.paid).sum::<u64>() / (SECONDS - 10)
-    }
-
-    /// Payments that were done in these seconds.
-    fn served_in(&self, seconds: Range<u64>) -> usize {
-        seconds.filter_map(|second| self.waits.get(&second)).map(Vec::len).sum()
     }
 
     /// The median of what those waited who were served in this second.

@@ -147,20 +147,6 @@ impl Flows {
         is_approved && Deadline::after(arrived, self.rules.patience).is_over(self.board.now())
     }
 
-    /// Whether a sale may have to be sent away.
-    pub(super) fn is_paced(&self) -> bool {
-        self.board.world().rooms().sessions.gate().is_paced()
-    }
-
-    /// What a sale is told that is sent away before anything is done for it; `None`: it has to be looked at.
-    pub(super) fn turned_away(&self, arrived: Timestamp, asked: &Asked) -> Option<Told> {
-        let Wish::Pay(sale) = &asked.wish else { return None };
-        let known = self.known(asked).ok()?;
-        let order = PaymentId::derive(&Keeper::Terminal(known.terminal), &key(&sale.trace, arrived)?);
-        let fault = self.board.turn_away(known.terminal, known.merchant, order)?;
-        Some(Told::about(code_of_fault(fault), sale.trace.reference(known.terminal)))
-    }
-
     /// After a fault inside: what became of the sale, durably, now that nothing undecided of it stays. A repeat is told the same.
     async fn given_up(&self, order: Order, fault: Fault) -> Result<Report, Refused> {
         // Too many to be told one by one: `turnout_shed_total` counts them.

@@ -1,20 +1,18 @@
 //! One connection of a line, over any stream: frames in, answers out as they are ready, within the line's limits.
 //!
 //! One task reads and writes; each message is answered by a task of its own on the same thread, so that a panic costs
-//! one answer and a connection that goes leaves the answering undisturbed. Whoever is sent away needs no task (`held`). It is not read while as many messages are
+//! one answer and a connection that goes leaves the answering undisturbed. It is not read while as many messages are
 //! being answered as may be, or while the peer does not take its answers. A connection that misbehaves, is drained or
 //! was ended by its peer still gets the answers that were begun.
-use super::held::Held;
 use super::presence::Company;
 use super::tally::Closed;
 use super::wire::{Stirred, Wire};
 use super::{Answered, Answering, Line};
 use actors::domain::time::{Deadline, Timestamp};
-use adapters::iso8583::framing::{Deframer, Frame, FrameFault, Header, KeepAlive};
+use adapters::iso8583::framing::{Deframer, Frame, Header, KeepAlive};
 use bytes::Bytes;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,7 +51,6 @@ struct Connection<S> {
     wire: Wire<S>,
     deframer: Deframer,
     answers: JoinSet<Spoken>,
-    held: Held,
     company: Company,
     stage: Stage,
     bad: u32,
@@ -80,7 +77,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             wire: Wire::new(stream),
             deframer: Deframer::new(line.settings.framing),
             answers: JoinSet::new(),
-            held: Held::on(Arc::clone(&line)),
             company: Company::on(Arc::clone(&line)),
             stage: Stage::Open,
             bad: 0,
@@ -98,7 +94,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut closing = pin!(async move { closing.wait_for(|closing| *closing).await.is_ok() });
         let mut is_draining = false;
         loop {
-            self.held.let_go(self.line.now(), self.wire.out());
             self.take_frames();
             if let Some(why) = self.is_over() {
                 return why;
@@ -130,18 +125,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn is_full(&self) -> bool {
-        self.under_way() >= self.line.settings.in_flight_max || !self.wire.has_room()
-    }
-
-    /// Answers that are to come.
-    fn under_way(&self) -> usize {
-        self.answers.len().saturating_add(self.held.len())
+        self.answers.len() >= self.line.settings.in_flight_max || !self.wire.has_room()
     }
 
     fn is_over(&self) -> Option<Closed> {
         match self.stage {
             Stage::Over(why) => Some(why),
-            Stage::Leaving(why, _) if self.under_way() == 0 && self.wire.is_silent() => Some(why),
+            Stage::Leaving(why, _) if self.answers.is_empty() && self.wire.is_silent() => Some(why),
             Stage::Open | Stage::Leaving(..) => None,
         }
     }
@@ -171,14 +161,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn ask(&mut self, header: Header, message: Bytes) {
-        let began = self.line.now();
-        self.line.took_in(began);
-        let no = catch_unwind(AssertUnwindSafe(|| self.answering.turn_away(&self.line, &message)));
-        if let Ok(Some((answered, until))) = no {
-            self.turned_away(&header, answered, began, until);
-            return;
-        }
         let (line, answering) = (Arc::clone(&self.line), Arc::clone(&self.answering));
+        let began = line.now();
+        line.took_in(began);
         let flight = Flight::begun(Arc::clone(&line));
         self.answers.spawn_local(async move {
             let answer = async { answering.answer(&line, message).await };
@@ -199,29 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return;
         };
         let Some(answered) = spoken.answered.take() else { return };
-        if let Some(reply) = &answered.reply {
-            let framing = self.line.settings.framing;
-            let written = framing.wrap(&spoken.header.reply(), reply, self.wire.out());
-            self.framed(written);
-        }
-        self.heard(&answered, self.line.now());
-    }
-
-    /// An answer that is told later.
-    fn turned_away(&mut self, asked: &Header, answered: Answered, began: Timestamp, until: Deadline) {
-        self.line.tally.answered(answered.kind, until.instant().since(began));
-        if let Some(reply) = &answered.reply {
-            let framing = self.line.settings.framing;
-            let written = self.held.hold(until, |out| framing.wrap(&asked.reply(), reply, out));
-            self.framed(written);
-        }
-        self.heard(&answered, began);
-    }
-
-    /// Somebody was heard, and answered.
-    fn heard(&mut self, answered: &Answered, now: Timestamp) {
         if let Some(terminal) = answered.terminal {
-            self.company.hear(terminal, now);
+            self.company.hear(terminal, self.line.now());
+        }
+        if let Some(reply) = &answered.reply {
+            self.reply(&spoken.header, reply);
         }
         if answered.bad {
             self.bad_message();
@@ -230,8 +197,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn framed(&self, written: Result<(), FrameFault>) {
-        if let Err(fault) = written {
+    fn reply(&mut self, asked: &Header, reply: &[u8]) {
+        let framing = self.line.settings.framing;
+        if let Err(fault) = framing.wrap(&asked.reply(), reply, self.wire.out()) {
             self.line.tally.dropped("unframed");
             tracing::error!(line = self.line.name(), %fault, "an answer cannot be framed");
         }
@@ -297,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (now, settings) = (self.line.now(), &self.line.settings);
         let unread = self.wire.due(now, settings.write_within).map(|by| (by, Missed::Write));
         let is_open = matches!(self.stage, Stage::Open);
-        let is_idle = is_open && self.under_way() == 0 && self.wire.is_silent();
+        let is_idle = is_open && self.answers.is_empty() && self.wire.is_silent();
         let idle = is_idle.then(|| (Deadline::after(self.heard_at, settings.idle), Missed::Idle));
         let frame = self.frame_since.filter(|_| is_open);
         let frame = frame.map(|since| (Deadline::after(since, settings.frame_within), Missed::Frame));
@@ -305,8 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Stage::Leaving(why, by) => Some((by, Missed::Leave(why))),
             Stage::Open | Stage::Over(_) => None,
         };
-        let held = self.held.due().map(|by| (by, Missed::Held));
-        [unread, idle, frame, leaving, held].into_iter().flatten().min_by_key(|(by, _)| *by)
+        [unread, idle, frame, leaving].into_iter().flatten().min_by_key(|(by, _)| *by)
     }
 
     fn look_at_the_clock(&mut self) {
@@ -319,8 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.line.tally.bad_frame("slow");
                 self.leave(Closed::Slow);
             }
-            // It is let go before anything else is looked at.
-            Some(Missed::Held) | None => {}
+            None => {}
         }
     }
 }
@@ -331,7 +297,6 @@ enum Missed {
     Write,
     Idle,
     Frame,
-    Held,
     Leave(Closed),
 }
 
@@ -351,10 +316,10 @@ impl Drop for Spoken {
 }
 
 /// A message that is being answered; it leaves however that ends.
-pub(super) struct Flight(Arc<Line>);
+struct Flight(Arc<Line>);
 
 impl Flight {
-    pub(super) fn begun(line: Arc<Line>) -> Self {
+    fn begun(line: Arc<Line>) -> Self {
         line.in_flight.fetch_add(1, Ordering::Relaxed);
         line.tally.entered();
         Self(line)

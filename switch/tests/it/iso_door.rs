@@ -7,7 +7,6 @@ use crate::visitors::Handset;
 use crate::world::{House, house};
 use actors::domain::identity::KeyName;
 use actors::domain::response_code::ResponseCode;
-use actors::domain::time::Deadline;
 use actors::gate::{Class, Permit};
 use actors::ports::security_module::{Cipher, KeyRole};
 use adapters::dice::SystemDice;
@@ -23,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use switch::iso::{Exchange, Flows, IsoDoor, MacRules, Proof, Rules};
-use switch::line::{Answered, Answering, Line, LineSettings, Lines};
+use switch::line::{Answering, Line, LineSettings, Lines};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const MARGIN: Duration = Duration::from_secs(5);
@@ -71,18 +70,7 @@ impl Pos {
     }
 
     async fn ask_bytes(&self, message: Bytes) -> Option<Told> {
-        let answered = match self.sent_away(&message) {
-            Some((answered, until)) => {
-                tokio::time::sleep(until.left(self.line.now())).await;
-                answered
-            }
-            None => self.door.answer(&self.line, message).await,
-        };
-        Some(self.heard(&answered.reply?))
-    }
-
-    fn sent_away(&self, message: &[u8]) -> Option<(Answered, Deadline)> {
-        self.door.turn_away(&self.line, message)
+        Some(self.heard(&self.door.answer(&self.line, message).await.reply?))
     }
 
     fn heard(&self, frame: &Bytes) -> Told {

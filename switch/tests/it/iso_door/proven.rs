@@ -17,7 +17,7 @@ use switch::iso::{Dukpt, Exchange, MacKeyRule, MacRules};
 use switch::line::Answering;
 
 /// A line's MAC under a key that is in the house.
-pub fn mac_rules(algorithm: MacAlgorithm) -> MacRules {
+fn mac_rules(algorithm: MacAlgorithm) -> MacRules {
     let name = if algorithm == MacAlgorithm::AesCmac { "zone-aes" } else { "zone-tdes" };
     let key = MacKeyRule::Named(KeyName::new(name).unwrap());
     MacRules { algorithm, key, refusal: ResponseCode::SECURITY_VIOLATION }

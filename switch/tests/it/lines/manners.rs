@@ -8,10 +8,10 @@ use switch::line::{LineSettings, Wanted, serve_connection};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, sleep, timeout};
 
-pub const EVERYBODY: Wanted<'_> = Wanted { terminal: None, line: None, online: None, most: 10 };
+const EVERYBODY: Wanted<'_> = Wanted { terminal: None, line: None, online: None, most: 10 };
 
 /// A terminal on a line like this.
-pub fn terminal(perch: &Perch) -> Terminal<DuplexStream> {
+fn terminal(perch: &Perch) -> Terminal<DuplexStream> {
     terminal_behind(perch, 64 * 1024)
 }
 
@@ -23,7 +23,7 @@ fn terminal_behind(perch: &Perch, bytes: usize) -> Terminal<DuplexStream> {
     Terminal::at(here)
 }
 
-pub fn paused(settings: LineSettings) -> Perch {
+fn paused(settings: LineSettings) -> Perch {
     tokio::time::pause();
     Perch::with(settings)
 }

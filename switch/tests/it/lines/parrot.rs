@@ -1,6 +1,6 @@
 //! Somebody at the other end who repeats what he is told, or sulks, or stumbles, as the message says.
 use actors::domain::identity::TerminalId;
-use actors::domain::time::{Deadline, Timestamp};
+use actors::domain::time::Timestamp;
 use actors::ports::clock::Clock;
 use adapters::iso8583::framing::{Deframer, Frame, Framing, Header};
 use bytes::{Bytes, BytesMut};
@@ -14,7 +14,7 @@ use switch::line::{Answered, Answering, CodeLabel, Line, LineSettings, Lines, Me
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Repeats what it is told. A message is an MTI and what to do:
-/// `echo`, `wait MILLIS`, `hang`, `stumble`, `sulk`, `blame`, `shout`, `as TERMINAL`; or at the threshold, `away MILLIS`, `trip`.
+/// `echo`, `wait MILLIS`, `hang`, `stumble`, `sulk`, `blame`, `shout`, `as TERMINAL`.
 #[derive(Clone, Default)]
 pub struct Parrot {
     /// Messages that were heard.
@@ -34,19 +34,6 @@ impl Answering for Parrot {
         }
         .boxed_local()
     }
-
-    fn turn_away(&self, line: &Line, message: &[u8]) -> Option<(Answered, Deadline)> {
-        let text = std::str::from_utf8(message).unwrap().trim_end();
-        assert!(!text.ends_with("trip"), "the parrot tripped");
-        let millis = text.split_once("away ")?.1.parse().unwrap();
-        let answered = Answered {
-            reply: Some(Bytes::copy_from_slice(message)),
-            kind: MessageKind::of("0200", CodeLabel::INOPERATIVE),
-            terminal: Some(TerminalId::new("T1").unwrap()),
-            bad: false,
-        };
-        Some((answered, Deadline::after(line.now(), Duration::from_millis(millis))))
-    }
 }
 
 async fn said(message: &Bytes) -> Answered {
@@ -55,7 +42,7 @@ async fn said(message: &Bytes) -> Answered {
     let kind = MessageKind::of(mti, CodeLabel::of("00"));
     let echo = Answered { reply: Some(message.clone()), kind, terminal: None, bad: false };
     match told.split_once(' ').unwrap_or((told, "")) {
-        ("echo" | "trip", _) => echo,
+        ("echo", _) => echo,
         ("wait", millis) => {
             tokio::time::sleep(Duration::from_millis(millis.parse().unwrap())).await;
             echo
