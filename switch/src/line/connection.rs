@@ -13,7 +13,6 @@ use adapters::iso8583::framing::{Deframer, Frame, Header, KeepAlive};
 use bytes::Bytes;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -90,8 +89,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Serves until there is nothing more to be said, and why.
     async fn served(&mut self) -> Closed {
         let mut closing = self.line.closing.subscribe();
-        // Once for the connection's life, and not for each message.
-        let mut closing = pin!(async move { closing.wait_for(|closing| *closing).await.is_ok() });
         let mut is_draining = false;
         loop {
             self.take_frames();
@@ -103,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let to = (is_open && !self.is_full()).then_some(&mut self.deframer);
             tokio::select! {
                 biased;
-                _ = &mut closing, if !is_draining => {
+                _ = closing.wait_for(|closing| *closing), if !is_draining => {
                     is_draining = true;
                     self.drain();
                 }

@@ -1,15 +1,12 @@
 //! What is counted of one line. Labels are its name, and closed sets.
 use super::kind::MessageKind;
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use metrics::{Counter, Gauge, counter, gauge, histogram};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is counted of one line.
 pub(super) struct Tally {
     line: Arc<str>,
-    /// Of each kind of message that there was: to look a series up by its labels takes longer than to read a message.
-    messages: RwLock<HashMap<MessageKind, (Counter, Histogram)>>,
     connections: Gauge,
     in_flight: Gauge,
     keep_alives: Counter,
@@ -69,7 +66,6 @@ impl Tally {
             in_flight: gauge!("turnout_line_in_flight", "line" => line()),
             keep_alives: counter!("turnout_line_keep_alives_total", "line" => line()),
             mac_failures: counter!("turnout_line_mac_failures_total", "line" => line()),
-            messages: RwLock::default(),
             line: line(),
         }
     }
@@ -99,25 +95,11 @@ impl Tally {
     }
 
     pub(super) fn answered(&self, kind: MessageKind, took: Duration) {
-        let count = |(messages, round_trips): &(Counter, Histogram)| {
-            messages.increment(1);
-            round_trips.record(took.as_secs_f64());
-        };
-        let known = self.messages.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(series) = known.get(&kind) {
-            return count(series);
-        }
-        drop(known);
-        let mut known = self.messages.write().unwrap_or_else(PoisonError::into_inner);
-        count(known.entry(kind).or_insert_with(|| self.series(kind)));
-    }
-
-    fn series(&self, kind: MessageKind) -> (Counter, Histogram) {
         let (mti, class, code) = (kind.mti.as_str(), kind.class.name(), kind.code.as_str());
-        (
-            counter!("turnout_line_messages_total", "line" => self.line(), "mti" => mti, "class" => class, "code" => code),
-            histogram!("turnout_line_round_trip_seconds", "line" => self.line(), "class" => class),
-        )
+        counter!("turnout_line_messages_total", "line" => self.line(), "mti" => mti, "class" => class, "code" => code)
+            .increment(1);
+        histogram!("turnout_line_round_trip_seconds", "line" => self.line(), "class" => class)
+            .record(took.as_secs_f64());
     }
 
     pub(super) fn bad_frame(&self, reason: &'static str) {
