@@ -221,6 +221,7 @@ fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::counter::{Counter, Wire};
     use actors::domain::identity::MerchantId;
     use adapters::clock::SteadyClock;
     use adapters::dice::SystemDice;
@@ -284,19 +285,43 @@ mod tests {
         }
 
         /// Answers with the terminal's own name in field 38, so that it can be told whose answer it is.
-        async fn answer(&self, switch: &mut DuplexStream, (header, body): &(Header, Bytes)) {
+        async fn answer(&self, switch: &mut DuplexStream, question: &(Header, Bytes)) {
+            self.answer_with("00", switch, question).await;
+        }
+
+        async fn answer_with(&self, code: &str, switch: &mut DuplexStream, (header, body): &(Header, Bytes)) {
             let message = Message::parse(&self.line.dialect, body).unwrap();
             let mut builder = Builder::new(&self.line.dialect, Mti::parse(b"0810").unwrap());
             let terminal = message.text(field::TERMINAL).unwrap().to_string();
             for field in [field::TRANSMISSION, field::STAN, field::TERMINAL] {
                 builder.echo(&message, field).unwrap();
             }
-            builder.set(field::RESPONSE_CODE, "00").unwrap();
+            builder.set(field::RESPONSE_CODE, code).unwrap();
             builder.set(field::APPROVAL, &format!("{:0>6}", terminal.trim())).unwrap();
             let (mut answer, mut frame) = (BytesMut::new(), BytesMut::new());
             builder.finish(&mut answer).unwrap();
             self.line.framing.wrap(&header.reply(), &answer, &mut frame).unwrap();
             switch.write_all(&frame).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_terminal_opens_by_signing_on_and_does_not_where_that_is_refused() {
+        for (code, opens) in [("00", true), ("58", false)] {
+            let mut shop = Shop::new();
+            let (wire, id) = (Wire::Iso(Box::new(shop.terminal("T1"))), TerminalId::new("T1").unwrap());
+            let mut counter = Counter::new(id, None, shop.surroundings.clone(), wire);
+            let answering = async {
+                let mut switch = shop.connected.recv().await.unwrap();
+                let question = shop.questions(&mut switch, 1).await.remove(0);
+                let message = Message::parse(&shop.line.dialect, &question.1).unwrap();
+                assert_eq!(message.mti().as_str(), "0800");
+                assert_eq!(message.text(field::NETWORK_CODE).as_deref(), Some("001"));
+                shop.answer_with(code, &mut switch, &question).await;
+                switch
+            };
+            let (opened, _switch) = tokio::join!(counter.open(), answering);
+            assert_eq!(opened.is_ok(), opens, "{code}: {opened:?}");
         }
     }
 
