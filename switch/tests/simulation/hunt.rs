@@ -1,6 +1,7 @@
 //! Plants each bug in turn and lets the seeds look for it: the proof that the proof would notice.
 //!
-//! `BUG` hunts one bug only, `HUNT_SEEDS` says how many seeds may look for it. Printed as the table of docs/proof.md.
+//! `BUG` hunts one bug only, `HUNT_EXCEPT` all but those, `HUNT_SEEDS` says how many seeds may look for each. Printed as the table of
+//! docs/proof.md.
 use crate::seeds::{Seed, run_one, setting};
 use actors::planted::{Bug, hits, plant};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,15 +24,23 @@ pub struct Hunt {
     pub seconds: f64,
 }
 
-/// Hunts all bugs, or the one that `BUG` names, on all cores.
+/// Hunts all bugs, or the one that `BUG` names, or those that `HUNT_EXCEPT` does not, on all cores.
 pub fn hunt_all() -> Vec<Hunt> {
     let wanted = std::env::var("BUG").ok();
-    let bugs: Vec<Bug> = Bug::ALL
-        .iter()
-        .copied()
-        .filter(|bug| wanted.as_ref().is_none_or(|name| bug.name() == name))
-        .collect();
-    assert!(!bugs.is_empty(), "BUG={wanted:?} names no bug; they are listed in actors::planted");
+    let except = std::env::var("HUNT_EXCEPT").unwrap_or_default();
+    let named: Vec<&str> = wanted.iter().map(String::as_str).chain(except.split_whitespace()).collect();
+    let unknown: Vec<_> =
+        named.iter().filter(|name| Bug::ALL.iter().all(|bug| bug.name() != **name)).collect();
+    assert!(
+        unknown.is_empty(),
+        "BUG or HUNT_EXCEPT names no bug: {unknown:?}; they are listed in actors::planted"
+    );
+    let is_wanted = |bug: &Bug| match &wanted {
+        Some(name) => bug.name() == name,
+        None => !except.split_whitespace().any(|name| bug.name() == name),
+    };
+    let bugs: Vec<Bug> = Bug::ALL.iter().copied().filter(is_wanted).collect();
+    assert!(!bugs.is_empty(), "HUNT_EXCEPT leaves no bug to be hunted");
     let (next, hunts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
