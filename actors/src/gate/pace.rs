@@ -5,8 +5,9 @@
 //! inside than were, however late it is seen what they cost: the customer of a terminal that asks first comes a second later, and a
 //! pace by the clock would have let in a second's worth too many by then, and the next second too few. Not everybody who is let
 //! in is done soon, or ever, so a little is let in besides, and more of it the longer nothing stands; until nobody was sent away for a
-//! while and there is no pace at all. A crowd has a pace too, though nobody waits yet: what their customers bring comes later. While there is one, a merchant that asks for less than its share is never sent away for
-//! those that ask for more: what the small leave over goes to the large.
+//! while and there is no pace at all. A crowd has a pace too, though nobody waits yet: what their customers bring comes later. And none
+//! begins where there is hardly a payment: then something else makes them wait. While there is one, a merchant that asks for less than its
+//! share is never sent away for those that ask for more: what the small leave over goes to the large.
 //! Only arithmetic on instants that the caller gives: no clock, no thread. Next: `begun` (what was let in goes on), `gate`.
 use crate::domain::identity::MerchantId;
 use crate::domain::time::Timestamp;
@@ -38,6 +39,8 @@ const STEADY: f64 = 0.85;
 /// though nobody waits yet.
 const CROWD: u32 = 512;
 const CROWDED: f64 = 2.0;
+/// Where fewer than that are inside, or began lately, it is not payments that make anybody wait, and to send them away would not help.
+const FEW: u32 = 16;
 /// How much of those that began lately is left at a look: at a steady rate they are what begins in two thirds of a second.
 const FORGETS: f64 = 0.85;
 /// How much of what is inside counts in what is usual, at a look that found nobody waiting.
@@ -263,6 +266,7 @@ impl Pace {
         self.best = self.done.max(self.best * FADES);
         let borne = if self.rate.is_some() { self.target / 2 } else { self.target };
         let stands = self.least.iter().flatten().max().copied().filter(|longest| *longest > borne);
+        let is_felt = self.least.iter().any(Option::is_some);
         self.least.fill(None);
         if stands.is_none() {
             self.usual = smooth(self.usual, f64::from(self.inside), NEWS_INSIDE);
@@ -271,8 +275,11 @@ impl Pace {
         let is_pressing = seen.sent_away > 0 || self.standing >= LASTING;
         self.pressing = if is_pressing { CALM } else { self.pressing.saturating_sub(1) };
         match (stands, self.rate) {
+            (Some(_), None) if self.are_few() => {}
             (Some(delay), _) => self.slow_down(now, delay.saturating_sub(borne)),
-            (None, Some(_)) => self.speed_up(seen.sent_away > 0),
+            (None, Some(_)) if is_felt => self.speed_up(seen.sent_away > 0),
+            // Nothing was felt: no thread has come round.
+            (None, Some(_)) => self.part = 1.0,
             (None, None) => {}
         }
         self.sharers.retain(|_, share| now.since(share.asked_at) < GONE);
@@ -282,6 +289,10 @@ impl Pace {
         self.inside >= CROWD
             && self.rush >= f64::from(CROWD)
             && f64::from(self.inside) >= self.usual * CROWDED
+    }
+
+    fn are_few(&self) -> bool {
+        f64::from(self.inside).max(self.rush) < f64::from(FEW)
     }
 
     fn begin(&mut self, now: Timestamp) {

@@ -284,9 +284,40 @@ fn a_switch_that_hears_nothing_but_delays_still_lets_some_in() {
     let mut let_in = 0;
     for now in (0..60_000_000).step_by(10_000) {
         pace.feel(at(now), 0, Duration::from_secs(1));
-        let_in += u64::from(now >= 50_000_000 && pace.admits(at(now), merchant(1)));
+        let_in += u64::from(pace.admits(at(now), merchant(1)) && now >= 50_000_000);
     }
     assert!((90..=110).contains(&let_in), "{let_in} in ten seconds");
+}
+
+#[test]
+fn while_hardly_a_payment_is_inside_none_is_sent_away_for_what_others_wait_for() {
+    let mut pace = Pace::new(STANDING);
+    for now in (0..4_000_000).step_by(5_000) {
+        // Five thousand phones log in at once, say; then their payers come, two hundred a second.
+        let are_coming = now >= 3_000_000;
+        pace.feel(at(now), 0, Duration::from_millis(if are_coming { 0 } else { 80 }));
+        if are_coming || now % 100_000 == 0 {
+            assert!(lets_in(&mut pace, 4, at(now), now % 7), "after {now} us");
+        }
+    }
+    for now in (4_000_000..4_300_000).step_by(5_000) {
+        pace.feel(at(now), 0, Duration::from_millis(80));
+        lets_in(&mut pace, 4, at(now), 0);
+    }
+    assert!(pace.rate().is_some(), "with two hundred a second it may be they");
+}
+
+#[test]
+fn where_no_thread_comes_round_no_more_are_let_in() {
+    let mut pace = Pace::new(STANDING);
+    let mut let_in = 0;
+    for now in (0..6_000_000).step_by(1_000) {
+        if now < 1_000_000 {
+            pace.feel(at(now), 0, Duration::from_millis(80));
+        }
+        let_in += u64::from(pace.admits(at(now), merchant(1)) && now >= 1_000_000);
+    }
+    assert!((45..=55).contains(&let_in), "{let_in} in five seconds");
 }
 
 fn order(number: u128) -> Step {
@@ -435,6 +466,7 @@ fn while_there_is_too_much_to_do_a_look_a_second_has_to_do() {
 #[test]
 fn a_machine_that_stands_still_for_a_moment_does_not_make_whoever_looks_wait() {
     let gate = Gate::new(100, Duration::from_secs(1));
+    let _open: Vec<_> = (0..16).map(|_| gate.opened()).collect();
     for now in (0..1_000_000).step_by(10_000) {
         let late = if (300_000..600_000).contains(&now) { 200 } else { 0 };
         gate.feel(at(now), 0, Duration::from_millis(late));
