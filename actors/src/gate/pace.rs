@@ -278,7 +278,7 @@ impl Pace {
             (Some(_), None) if self.are_few() => {}
             (Some(delay), _) => self.slow_down(now, delay.saturating_sub(borne)),
             (None, Some(_)) if is_felt => self.speed_up(seen.sent_away > 0),
-            // Nothing was felt: no thread has come round.
+            // Nothing was felt: no thread has come round. Whoever is done makes room, and nobody comes besides.
             (None, Some(_)) => self.part = 1.0,
             (None, None) => {}
         }

@@ -12,8 +12,9 @@ use switch::api::Settings;
 
 /// Everything has waited for a long time, and what may begin at the corner shop has begun elsewhere.
 pub async fn press(house: &House) {
+    // With hardly a payment inside it would be something else that makes them wait.
     let _open: Vec<_> = (0..16).map(|_| house.gate.opened()).collect();
-    while !house.gate.is_paced() {
+    for _ in 0..10 {
         house.gate.feel(house.clock.now(), 99, Duration::from_millis(500));
         tokio::time::advance(Duration::from_millis(100)).await;
     }
